@@ -21,10 +21,13 @@ class Board(Protocol):
         """Call `device.event(what)` after `delay` virtual ns; equal times keep the order of scheduling."""
 
     def set_interrupt(self, irq: int, level: bool) -> None:
-        """Drive the wire to the interrupt controller; high again while high is a new request (see plic.py)."""
+        """Drive the wire to the interrupt controller; high while high is a new request (see plic.py)."""
 
     def memory_read(self, address: int, length: int) -> bytes:
-        """Bytes of guest RAM by physical address; BusError when any of them is outside RAM."""
+        """Bytes of guest RAM by physical address; BusError when any of them is outside RAM.
+
+        Any address and length may come from a guest, also ones whose sum is beyond 64 bits.
+        """
 
     def memory_write(self, address: int, data: bytes) -> None:
         """Write guest RAM by physical address; BusError, and nothing written, when any byte is outside."""
@@ -48,7 +51,7 @@ class Device:
         self.board = board
 
     def read(self, offset: int, width: int) -> int:
-        """Load of `width` (1, 2, 4, 8) bytes at `base + offset`; BusError where the device does not answer."""
+        """Load of `width` (1, 2, 4, 8) bytes at `base + offset`; BusError where it does not answer."""
         raise BusError
 
     def write(self, offset: int, width: int, value: int) -> None:
@@ -81,14 +84,18 @@ class StateReader:
         self._state = state
         self._position = 0
         if self.fields("<B")[0] != version:
-            raise bad_state(name)
+            raise self.misfit()
+
+    def misfit(self) -> ReplugError:
+        """The error to raise for values that cannot be."""
+        return bad_state(self._name)
 
     def fields(self, layout: str) -> tuple[Any, ...]:
         """The next values in `struct` layout."""
         try:
             values = struct.unpack_from(layout, self._state, self._position)
         except struct.error:
-            raise bad_state(self._name) from None
+            raise self.misfit() from None
         self._position += struct.calcsize(layout)
         return values
 
@@ -97,14 +104,20 @@ class StateReader:
         (length,) = self.fields("<Q")
         data = self._state[self._position : self._position + length]
         if len(data) != length:
-            raise bad_state(self._name)
+            raise self.misfit()
         self._position += length
+        return data
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        data = self._state[self._position :]
+        self._position = len(self._state)
         return data
 
     def finish(self) -> None:
         """Nothing may be left."""
         if self._position != len(self._state):
-            raise bad_state(self._name)
+            raise self.misfit()
 
 
 def blob(data: bytes) -> bytes:

@@ -60,7 +60,6 @@ class Plic(Device):
         self._threshold = [0] * self._contexts
         # One bit a source in each of these numbers.
         self._enable = [0] * self._contexts
-        self._level = 0
         self._pending = 0
         self._in_service = 0
         self._waiting = 0
@@ -70,14 +69,12 @@ class Plic(Device):
         """A device drives the line of source `irq` (1 to 95)."""
         bit = 1 << irq
         if level:
-            self._level |= bit
             if self._in_service & bit:
                 self._waiting |= bit
             elif not self._pending & bit:
                 self._pending |= bit
                 self._update()
         else:
-            self._level &= ~bit
             self._waiting &= ~bit
 
     def _best(self, context: int, threshold: int) -> int:
@@ -166,7 +163,7 @@ class Plic(Device):
 
     def save(self) -> bytes:
         """Priorities, thresholds, and the bit a source of everything else."""
-        masks = (*self._enable, self._level, self._pending, self._in_service, self._waiting)
+        masks = (*self._enable, self._pending, self._in_service, self._waiting)
         return b"".join(
             (
                 struct.pack("<BI", _VERSION, self._contexts),
@@ -184,13 +181,13 @@ class Plic(Device):
         priority = list(reader.fields(f"{virt_map.PLIC_SOURCES}B"))
         threshold = list(reader.fields(f"{self._contexts}B"))
         masks = [
-            int.from_bytes(reader.fields(f"{_MASK_BYTES}s")[0], "little") for _ in range(self._contexts + 4)
+            int.from_bytes(reader.fields(f"{_MASK_BYTES}s")[0], "little") for _ in range(self._contexts + 3)
         ]
         reader.finish()
         self._priority = priority
         self._threshold = threshold
-        self._level, self._pending, self._in_service, self._waiting = masks[-4:]
-        self._enable = masks[:-4]
+        self._pending, self._in_service, self._waiting = masks[-3:]
+        self._enable = masks[:-3]
         for context in range(self._contexts):
             level = self._best(context, self._threshold[context]) != 0
             self._lines[context] = level
