@@ -29,8 +29,8 @@ writes = st.lists(
 
 
 def apply(disk: Disk, model: bytearray, steps: list[tuple[int, int, int]]) -> None:
-    for sector, count, fill in steps:
-        count = min(count, SECTORS - sector)
+    for sector, wanted, fill in steps:
+        count = min(wanted, SECTORS - sector)
         data = bytes([fill]) * (count * SECTOR)
         disk.write(sector, data)
         model[sector * SECTOR : (sector + count) * SECTOR] = data

@@ -45,21 +45,22 @@ def needs_reset(driver: Driver, reason: str) -> None:
     assert driver.get(0x70) & 64 and driver.board.bytes_moved == before
 
 
-def descriptor(driver: Driver, number: int, address: int, length: int, flags: int, following: int) -> None:
-    record = struct.pack("<QIHH", address, length, flags, following)
+def descriptor(driver: Driver, number: int, fields: tuple[int, int, int, int]) -> None:
+    """`fields`: address, length, flags, next."""
+    record = struct.pack("<QIHH", *fields)
     driver.board.memory_write(DESCRIPTORS + 16 * number, record)
 
 
 def test_descriptor_loop(driver: Driver) -> None:
     for number in range(3):
-        descriptor(driver, number, DATA, 16, READABLE | MORE, (number + 1) % 3)
+        descriptor(driver, number, (DATA, 16, READABLE | MORE, (number + 1) % 3))
     driver.make_available(0)
     driver.notify()
     needs_reset(driver, "loop")
 
 
 def test_descriptor_that_follows_itself(driver: Driver) -> None:
-    descriptor(driver, 5, DATA, 16, WRITABLE | MORE, 5)
+    descriptor(driver, 5, (DATA, 16, WRITABLE | MORE, 5))
     driver.make_available(5)
     driver.notify()
     needs_reset(driver, "loop")
@@ -72,7 +73,7 @@ def test_head_and_next_outside_the_table(driver: Driver) -> None:
 
 
 def test_next_outside_the_table(driver: Driver) -> None:
-    descriptor(driver, 0, DATA, 16, MORE, 0xFFFF)
+    descriptor(driver, 0, (DATA, 16, MORE, 0xFFFF))
     driver.make_available(0)
     driver.notify()
     needs_reset(driver, "descriptor 65535")
@@ -191,7 +192,7 @@ def disk() -> Iterator[Disk]:
     garbage=st.none() | st.integers(0, 1000),
     accesses=st.lists(registers, max_size=12),
 )
-def test_random_memory_and_registers(
+def test_random_memory_and_registers(  # noqa: PLR0917
     disk: Disk,
     table: list[tuple[int, int, int, int]],
     headers: list[tuple[int, int]],
@@ -206,10 +207,11 @@ def test_random_memory_and_registers(
     driver.start(size=8)
     for slot, (kind, sector) in enumerate(headers):
         driver.header(kind, sector, slot)
-    for number, (address, length, flags, following) in enumerate(table):
+    for number, fields in enumerate(table):
         if number < len(headers):  # some chance that a chain begins well
-            address, length, flags = driver.header(*headers[number], number), 16, 1
-        descriptor(driver, number, address, length, flags, following)
+            descriptor(driver, number, (driver.header(*headers[number], number), 16, MORE, fields[3]))
+        else:
+            descriptor(driver, number, fields)
     driver.board.memory_write(AVAILABLE, struct.pack("<HH8H", 0, index, *heads))
     for offset, value in [(0x50, 0), *accesses, (0x50, 0)]:
         before = driver.board.bytes_moved
