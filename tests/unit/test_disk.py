@@ -135,8 +135,8 @@ def damaged(tmp_path: Path, offset: int, fmt: str, *values: int) -> Path:
     return image
 
 
-# Inodes of that image: 1 root, 2 /a, 3 /a/b, 4 /c. Blocks: 0 superblock, 1 bitmap, 2 to 4 inodes, 5 root, 6 /a,
-# 7 to 26 /a/b and 27 its table, 28 /c.
+# Inodes of that image: 1 root, 2 /a, 3 /a/b, 4 /c. Blocks: 0 superblock, 1 bitmap, 2 to 4 inodes, 5 root,
+# 6 /a, 7 to 26 /a/b and 27 its table, 28 /c.
 INODES = 2 * BLOCK
 
 
