@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Exact counting by blocks, and interception.
+ *
+ * Unicorn tells us when a translated block starts, with its address and size.  The number of instructions in it is
+ * decoded once, kept with the physical page of code, and taken from the slice's budget each time the block runs.
+ * When a fault or a trap cuts a block short, what did not retire is given back.
+ *
+ * Harts do not fetch from RAM but from a shadow of it: a copy of each page of code in which the instructions that the
+ * engine executes itself (CSR accesses, traps and returns, wfi, fences of the instruction side) are replaced by
+ * ecall, which Unicorn hands over without leaving its loop.  The guest reads and writes the real page and never sees
+ * the difference.  Stores to a page of code reach the shadow at fence.i, sfence.vma or a write of satp, on whichever
+ * hart: the points at which software may rely on it (ISA manual, "Zifencei").  That also keeps stores fast, since no
+ * page that is stored to holds a translated block.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+#define ECALL 0x00000073u
+#define C_EBREAK 0x9002u
+#define PROBE_ADDRESS 0x123456789000ull /* any address will do: the TLB is flushed afterwards */
+#define NOT_PLAIN 0x8000u               /* in block.size: leave the fast path for this block */
+
+static uint32_t parcel_of(uint64_t address) { return (address & (PAGE_SIZE - 1)) >> 1; }
+
+static uint8_t *shadow_of(const struct replug_machine *machine, const struct code_page *code)
+{
+    return machine->shadow + (code->physical - machine->config.ram_base);
+}
+
+static uint16_t shadow_parcel(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel)
+{
+    uint16_t value;
+    memcpy(&value, shadow_of(machine, code) + 2 * parcel, 2);
+    return value;
+}
+
+static void set_shadow_parcel(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint16_t value)
+{
+    memcpy(shadow_of(machine, code) + 2 * parcel, &value, 2);
+}
+
+/* --- which code a hart fetches from ------------------------------------------------------------------------------ */
+
+struct code_page *blocks_mapped(hart *h, uint64_t virtual)
+{
+    struct code_map *map = h->codes;
+    const uint64_t page = virtual >> PAGE_SHIFT;
+    struct code_slot *slot = &map->slots[page % CODE_SLOTS];
+
+    if (slot->page == page)
+        return slot->code;
+    for (uint32_t i = 0; i < map->overflow_count; i++) {
+        if (map->overflow[i].page == page) {
+            const struct code_slot found = map->overflow[i];
+            map->overflow[i] = *slot;
+            *slot = found;
+            return found.code;
+        }
+    }
+    return NULL;
+}
+
+void blocks_map(hart *h, uint64_t virtual, struct code_page *code)
+{
+    struct code_map *map = h->codes;
+    const uint64_t page = virtual >> PAGE_SHIFT;
+    struct code_slot *slot = &map->slots[page % CODE_SLOTS];
+
+    if (slot->page != page && blocks_mapped(h, virtual) == NULL && slot->page != ~0ull) {
+        if (map->overflow == NULL)
+            map->overflow = calloc(OVERFLOW_SLOTS, sizeof *map->overflow);
+        if (map->overflow == NULL || map->overflow_count == OVERFLOW_SLOTS)
+            machine_fail(h->machine, "hart %u: more than %d pages of code in use between two TLB flushes", h->id,
+                         OVERFLOW_SLOTS + CODE_SLOTS);
+        else
+            map->overflow[map->overflow_count++] = *slot;
+    }
+    *slot = (struct code_slot){page, code};
+}
+
+void blocks_unmap_all(hart *h)
+{
+    for (int regime = 0; regime < 2; regime++) {
+        for (uint32_t i = 0; i < CODE_SLOTS; i++)
+            h->regimes[regime].slots[i].page = ~0ull;
+        h->regimes[regime].overflow_count = 0;
+    }
+}
+
+struct code_page *blocks_code_page(struct replug_machine *machine, uint64_t physical)
+{
+    const uint64_t page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
+    struct code_page *code = machine->code_pages[page];
+
+    if (code != NULL)
+        return code;
+    code = calloc(1, sizeof *code);
+    if (code == NULL)
+        abort(); /* the host is out of memory: nothing sensible is left to do */
+    code->physical = machine->config.ram_base + (page << PAGE_SHIFT);
+    memcpy(shadow_of(machine, code), machine->ram + (page << PAGE_SHIFT), PAGE_SIZE);
+    machine->code_pages[page] = code;
+    machine->page_flags[page] |= PAGE_CODE;
+    if (machine->page_flags[page] & PAGE_WRITE_MAPPED)
+        blocks_mark_dirty(machine, page);
+    return code;
+}
+
+/* --- instructions ------------------------------------------------------------------------------------------------ */
+
+/* The instruction the guest has at a parcel of a page that this hart fetches from. */
+static bool instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out)
+{
+    const struct replug_machine *machine = h->machine;
+    const uint32_t parcel = parcel_of(pc);
+    uint32_t bits = code->original[parcel];
+
+    if (bits == 0) {
+        bits = shadow_parcel(machine, code, parcel);
+        if (instruction_length((uint16_t)bits) == 4) {
+            struct code_page *next = parcel == PARCELS - 1 ? blocks_mapped(h, pc + 2) : code;
+            if (next == NULL)
+                return false;
+            bits |= (uint32_t)shadow_parcel(machine, next, (parcel + 1) % PARCELS) << 16;
+        }
+    }
+    decode(bits, machine->config.xlen, out);
+    return true;
+}
+
+bool blocks_instruction(hart *h, uint64_t pc, struct instruction *out)
+{
+    struct code_page *code = blocks_mapped(h, pc);
+    return code != NULL && instruction_at(h, code, pc, out);
+}
+
+static void intercept(hart *h, struct code_page *code, uint64_t pc, uint32_t bits)
+{
+    struct replug_machine *machine = h->machine;
+    const uint32_t parcel = parcel_of(pc);
+    struct code_page *next = parcel == PARCELS - 1 ? blocks_mapped(h, pc + 2) : code;
+
+    code->original[parcel] = bits;
+    set_shadow_parcel(machine, code, parcel, (uint16_t)ECALL);
+    set_shadow_parcel(machine, next, (parcel + 1) % PARCELS, ECALL >> 16);
+}
+
+/* Outside a run: replace what must be intercepted in the block that was about to start, and have it translated anew. */
+void blocks_patch(hart *h)
+{
+    const uint64_t end = h->pc + h->patch_size;
+    struct instruction instruction;
+
+    h->patch_pending = false;
+    for (uint64_t pc = h->pc; pc < end; pc += instruction.length) {
+        struct code_page *code = blocks_mapped(h, pc);
+        if (code == NULL || !instruction_at(h, code, pc, &instruction))
+            break;
+        if (is_intercepted(&instruction) && code->original[parcel_of(pc)] == 0) {
+            intercept(h, code, pc, instruction.bits);
+            break; /* the new block ends here */
+        }
+    }
+    uc_ctl_remove_cache(h->uc, h->pc, end);
+}
+
+/* --- counting ---------------------------------------------------------------------------------------------------- */
+
+/* Move a block's count to its instructions: the block is about to be forgotten, or did not run whole. */
+static void expand(hart *h, struct code_page *code, uint64_t pc, uint64_t count, uint32_t instructions)
+{
+    for (uint32_t i = 0; i < instructions; i++) {
+        struct instruction instruction;
+        struct code_page *home = (pc ^ code->physical) & ~(uint64_t)(PAGE_SIZE - 1) ? blocks_mapped(h, pc) : code;
+        if (home == NULL || !instruction_at(h, home, pc, &instruction))
+            return;
+        home->counts[parcel_of(pc)] += count;
+        pc += instruction.length;
+    }
+}
+
+/* Decode a block that has not run before.  False: it holds something to intercept first. */
+static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t size)
+{
+    enum { LONGEST = 1024 };
+    struct instruction list[LONGEST];
+    struct block *block = &code->blocks[parcel_of(start)];
+    uint32_t count = 0;
+
+    for (uint64_t pc = start; pc < start + size && count < LONGEST; pc += list[count++].length) {
+        struct code_page *home = blocks_mapped(h, pc);
+        if (home == NULL || !instruction_at(h, home, pc, &list[count])) {
+            machine_fail(h->machine, "hart %u: block at 0x%llx: no code known", h->id, (unsigned long long)pc);
+            return true;
+        }
+        if (is_intercepted(&list[count]) && home->original[parcel_of(pc)] == 0)
+            return false;
+    }
+    if (block->count != 0 && block->size != 0)
+        expand(h, code, start, block->count, block->instructions);
+    *block = (struct block){.size = (uint16_t)size, .instructions = (uint16_t)count};
+    if (count > 0) {
+        block->last_kind = list[count - 1].kind;
+        block->flags = list[count - 1].backward ? BLOCK_BACKWARD : 0;
+        block->cost = (uint16_t)observe_cost(h->machine, list, count);
+        observe_new_block(h, code, block, parcel_of(start), start);
+        if (block->flags & BLOCK_MARKED)
+            block->size |= NOT_PLAIN;
+    }
+    return true;
+}
+
+static void run_block(hart *h, struct block *block, uint64_t address)
+{
+    block->count++;
+    h->budget -= block->instructions;
+    h->block = block;
+    h->block_pc = address;
+    h->recent[h->recent_at++ % RECENT] = address;
+}
+
+static void leave(hart *h) { uc_emu_stop(h->uc); }
+
+static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint32_t size)
+{
+    struct code_page *code;
+    struct block *block;
+
+    if (h->ended || h->budget <= 0) {
+        leave(h);
+        return;
+    }
+    code = blocks_mapped(h, address);
+    if (code == NULL) {
+        machine_fail(h->machine, "hart %u: block at 0x%llx runs from an unknown page", h->id, (unsigned long long)address);
+        leave(h);
+        return;
+    }
+    block = &code->blocks[parcel_of(address)];
+    if ((block->size & ~NOT_PLAIN) != size || size == 0) {
+        if (!examine(h, code, address, size)) {
+            h->patch_pending = true;
+            h->patch_size = size;
+            leave(h);
+            return;
+        }
+        if (h->hook_pending) {
+            h->patch_size = size;
+            block->size = 0;
+            leave(h);
+            return;
+        }
+    }
+    observe_block(h, code, block, address);
+    run_block(h, block, address);
+}
+
+void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    hart *h = user;
+    const struct code_slot *slot = &h->codes->slots[(address >> PAGE_SHIFT) % CODE_SLOTS];
+
+    (void)uc;
+    if (likely(slot->page == address >> PAGE_SHIFT)) {
+        struct block *block = &slot->code->blocks[parcel_of(address)];
+        if (likely(block->size == size && h->budget > h->floor)) {
+            run_block(h, block, address);
+            return;
+        }
+    }
+    slow_path(h, address, size);
+}
+
+/* The block that runs stops before the instruction at pc: give back what did not retire.  Returns what did. */
+uint32_t blocks_cut(hart *h, uint64_t pc)
+{
+    struct block *block = h->block;
+    struct instruction instruction;
+    uint32_t executed = 0;
+    uint64_t at = h->block_pc;
+
+    if (block == NULL || pc < at || pc >= at + (block->size & ~NOT_PLAIN))
+        return 0; /* it ran to its end: the fault belongs to what comes after it */
+    while (at < pc && blocks_instruction(h, at, &instruction)) {
+        at += instruction.length;
+        executed++;
+    }
+    h->budget += block->instructions - executed;
+    block->count--;
+    expand(h, blocks_mapped(h, h->block_pc), h->block_pc, 1, executed);
+    h->block = NULL;
+    return executed;
+}
+
+/* --- an instruction that crosses into a page that cannot be fetched ------------------------------------------------ */
+
+/*
+ * Unicorn translates ahead: it reports a page that cannot be fetched before it has run the instructions in front of
+ * the one that needs it.  Let those run first, up to an ebreak in its place.
+ */
+void blocks_arm_crossing(hart *h, uint64_t page)
+{
+    struct code_page *code = blocks_mapped(h, h->pc);
+    struct instruction instruction;
+
+    if (code == NULL)
+        return;
+    for (uint64_t pc = h->pc; pc < page; pc += instruction.length) {
+        if (pc == page - 2) {
+            h->crossing_armed = true;
+            h->crossing_pc = pc;
+            h->crossing_physical = code->physical;
+            h->crossing_parcel = shadow_parcel(h->machine, code, PARCELS - 1);
+            set_shadow_parcel(h->machine, code, PARCELS - 1, C_EBREAK);
+            return;
+        }
+        if (!instruction_at(h, code, pc, &instruction))
+            return;
+    }
+}
+
+void blocks_disarm_crossing(hart *h)
+{
+    struct replug_machine *machine = h->machine;
+    struct code_page *code = machine->code_pages[(h->crossing_physical - machine->config.ram_base) >> PAGE_SHIFT];
+
+    h->crossing_armed = false;
+    set_shadow_parcel(machine, code, PARCELS - 1, h->crossing_parcel);
+    machine->probe = code;
+    uc_ctl_remove_cache(h->uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);
+    machine->probe = NULL;
+    hart_flush_tlb(h);
+}
+
+/* --- stores to code ------------------------------------------------------------------------------------------------ */
+
+void blocks_mark_dirty(struct replug_machine *machine, uint64_t page)
+{
+    if (machine->page_flags[page] & PAGE_CODE_DIRTY)
+        return;
+    machine->page_flags[page] |= PAGE_CODE_DIRTY;
+    if (machine->dirty_count == machine->dirty_capacity) {
+        machine->dirty_capacity = machine->dirty_capacity ? 2 * machine->dirty_capacity : 64;
+        machine->dirty_code = realloc(machine->dirty_code, machine->dirty_capacity * sizeof *machine->dirty_code);
+        if (machine->dirty_code == NULL)
+            abort();
+    }
+    machine->dirty_code[machine->dirty_count++] = page;
+}
+
+/* Does the shadow still say what RAM says, interceptions aside? */
+static bool is_current(const struct replug_machine *machine, const struct code_page *code)
+{
+    const uint8_t *ram = machine->ram + (code->physical - machine->config.ram_base);
+
+    for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
+        uint16_t here, there;
+        memcpy(&here, ram + 2 * parcel, 2);
+        there = shadow_parcel(machine, code, parcel);
+        if (code->original[parcel] != 0)
+            there = (uint16_t)code->original[parcel];
+        else if (parcel > 0 && code->original[parcel - 1] != 0)
+            there = (uint16_t)(code->original[parcel - 1] >> 16);
+        if (here != there)
+            return false;
+    }
+    return true;
+}
+
+static void refresh(struct replug_machine *machine, struct code_page *code)
+{
+    hart *h = &machine->harts[0];
+
+    for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
+        struct block *block = &code->blocks[parcel];
+        if (block->count != 0)
+            expand(h, code, code->physical + 2 * parcel, block->count, block->instructions);
+    }
+    memset(code->blocks, 0, sizeof code->blocks);
+    memset(code->original, 0, sizeof code->original);
+    while (code->marks != NULL) {
+        struct block_mark *mark = code->marks;
+        code->marks = mark->next;
+        free(mark);
+    }
+    memcpy(shadow_of(machine, code), machine->ram + (code->physical - machine->config.ram_base), PAGE_SIZE);
+    machine->probe = code;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        uc_ctl_remove_cache(machine->harts[i].uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);
+    machine->probe = NULL;
+}
+
+/* Outside any run: bring every shadow up to date, and watch for stores anew. */
+void blocks_sync(struct replug_machine *machine)
+{
+    if (machine->dirty_count == 0)
+        return;
+    for (uint32_t i = 0; i < machine->dirty_count; i++) {
+        const uint64_t page = machine->dirty_code[i];
+        struct code_page *code = machine->code_pages[page];
+        if (!is_current(machine, code))
+            refresh(machine, code);
+        machine->page_flags[page] &= (uint8_t)~(PAGE_CODE_DIRTY | PAGE_WRITE_MAPPED);
+    }
+    machine->dirty_count = 0;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        hart_flush_tlb(&machine->harts[i]);
+}

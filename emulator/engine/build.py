@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compiling the engine: plain C, by the clang of the `ziglang` wheel, against the Unicorn of the `unicorn` wheel.
+
+The library is kept under a name that says what went into it, so that it is rebuilt exactly when something changed and
+several checkouts or versions never disturb each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from emulator.errors import ReplugError
+
+SOURCES = Path(__file__).resolve().parent
+FLAGS = ("-O2", "-g", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fno-sanitize=all")
+
+
+def build_directory() -> Path:
+    """Where built things go: `REPLUG_BUILD`, else `build/` of a checkout, else the user's cache."""
+    chosen = os.environ.get("REPLUG_BUILD")
+    if chosen:
+        return Path(chosen)
+    checkout = SOURCES.parents[1]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "guestos").is_dir():
+        return checkout / "build"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "replug"
+
+
+def unicorn_package() -> Path:
+    """Folder of the installed `unicorn` package, found without importing it."""
+    spec = importlib.util.find_spec("unicorn")
+    if spec is None or spec.origin is None:
+        raise ReplugError("the package 'unicorn' is not installed: pip install unicorn")
+    return Path(spec.origin).parent
+
+
+def unicorn_library() -> Path:
+    """The shared library inside the `unicorn` wheel."""
+    for name in ("libunicorn.so.2", "libunicorn.2.dylib"):
+        path = unicorn_package() / "lib" / name
+        if path.is_file():
+            return path
+    raise ReplugError(f"{unicorn_package() / 'lib'}: no Unicorn library of version 2 in it")
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*SOURCES.glob("*.c"), *SOURCES.glob("*.h")]):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    digest.update(" ".join(FLAGS).encode())
+    for package in ("unicorn", "ziglang"):
+        digest.update(importlib.metadata.version(package).encode())
+    return digest.hexdigest()[:16]
+
+
+def build_engine() -> Path:
+    """The engine's shared library, compiled if it is not there yet.
+
+    Raises ReplugError with the compiler's own words when it does not compile.
+    """
+    library = unicorn_library()
+    target = build_directory() / "engine" / f"replug-engine-{_fingerprint()}.so"
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    cache = build_directory() / "zig-cache"
+    environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        output = Path(scratch) / target.name
+        command = [
+            sys.executable, "-m", "ziglang", "cc", *FLAGS,
+            f"-I{unicorn_package() / 'include'}",
+            f"-ffile-prefix-map={SOURCES}=engine",
+            *(str(path) for path in sorted(SOURCES.glob("*.c"))),
+            str(library), f"-Wl,-rpath,{library.parent}",
+            "-o", str(output),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode != 0:
+            raise ReplugError(f"the engine does not compile:\n{done.stderr.strip()}")
+        output.replace(target)
+    return target

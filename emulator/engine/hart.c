@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One hart: one Unicorn instance over the machine's memory, its hooks, its registers, and the running of a slice.
+ *
+ * Unicorn keeps the integer and floating-point registers, fcsr, the pc during a run, and a copy of the privilege mode
+ * (which tells its TLBs apart) and of mstatus.FS.  Everything else of a hart is ours.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+enum { TRANSLATION_BUFFER = 64 << 20 };
+
+static uint64_t get_register(hart *h, int id)
+{
+    uint64_t value = 0;
+    if (h->machine->config.xlen == 64) {
+        uc_reg_read(h->uc, id, &value);
+    } else {
+        uint32_t narrow = 0;
+        uc_reg_read(h->uc, id, &narrow);
+        value = narrow;
+    }
+    return value;
+}
+
+static void set_register(hart *h, int id, uint64_t value)
+{
+    const uint32_t narrow = (uint32_t)value;
+    uc_reg_write(h->uc, id, h->machine->config.xlen == 64 ? (const void *)&value : (const void *)&narrow);
+}
+
+uint64_t hart_get_x(hart *h, uint32_t index) { return index == 0 ? 0 : get_register(h, UC_RISCV_REG_X0 + (int)index); }
+
+void hart_set_x(hart *h, uint32_t index, uint64_t value)
+{
+    if (index != 0)
+        set_register(h, UC_RISCV_REG_X0 + (int)index, value);
+}
+
+uint64_t hart_get_f(hart *h, uint32_t index)
+{
+    uint64_t value = 0;
+    uc_reg_read(h->uc, UC_RISCV_REG_F0 + (int)index, &value);
+    return value;
+}
+
+void hart_set_f(hart *h, uint32_t index, uint64_t value) { uc_reg_write(h->uc, UC_RISCV_REG_F0 + (int)index, &value); }
+
+static uint64_t get_pc(hart *h) { return get_register(h, UC_RISCV_REG_PC); }
+
+void hart_set_privilege(hart *h, uint32_t privilege)
+{
+    if (privilege == h->privilege)
+        return;
+    h->privilege = privilege;
+    h->codes = &h->regimes[privilege == MODE_M ? 0 : 1];
+    set_register(h, UC_RISCV_REG_PRIV, privilege);
+}
+
+/* Writing the privilege mode drops the reservation of LR as a side effect. */
+void hart_drop_reservation(hart *h) { set_register(h, UC_RISCV_REG_PRIV, h->privilege); }
+
+/* Unicorn checks CSR numbers against its own privilege mode, silently. */
+static uint64_t unicorn_csr(hart *h, int id, bool write, uint64_t value)
+{
+    uint64_t result = 0;
+
+    set_register(h, UC_RISCV_REG_PRIV, MODE_M);
+    if (write)
+        set_register(h, id, value);
+    else
+        result = get_register(h, id);
+    set_register(h, UC_RISCV_REG_PRIV, h->privilege);
+    return result;
+}
+
+void hart_push_fs(hart *h)
+{
+    const uint32_t wanted = (h->csr.mstatus & MSTATUS_FS) >> 13;
+
+    if (wanted != h->unicorn_fs) {
+        unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, (uint64_t)wanted << 13);
+        h->unicorn_fs = wanted;
+    }
+}
+
+/* Unicorn turns Initial and Clean into Dirty when the guest writes a floating-point register. */
+void hart_pull_fs(hart *h)
+{
+    if (h->unicorn_fs == 1 || h->unicorn_fs == 2) {
+        h->unicorn_fs = (unicorn_csr(h, UC_RISCV_REG_MSTATUS, false, 0) & MSTATUS_FS) >> 13;
+        h->csr.mstatus = (h->csr.mstatus & ~MSTATUS_FS) | (uint64_t)h->unicorn_fs << 13;
+    }
+}
+
+/* fcsr can be reached only while floating point is on. */
+static uint64_t reach_fcsr(hart *h, bool write, uint64_t value)
+{
+    const uint64_t status = unicorn_csr(h, UC_RISCV_REG_MSTATUS, false, 0);
+    uint64_t result;
+
+    unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, MSTATUS_FS);
+    result = unicorn_csr(h, UC_RISCV_REG_FCSR, write, value);
+    unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, status & MSTATUS_FS);
+    return result;
+}
+
+uint64_t hart_get_fcsr(hart *h) { return reach_fcsr(h, false, 0); }
+
+void hart_set_fcsr(hart *h, uint64_t value) { reach_fcsr(h, true, value); }
+
+void hart_flush_tlb(hart *h)
+{
+    uc_ctl_flush_tlb(h->uc);
+    blocks_unmap_all(h);
+    h->sum_used = h->mxr_used = false;
+}
+
+void hart_attend(hart *h) { h->floor = INT64_MAX; }
+
+void hart_add_capture_hook(hart *h, uint64_t virtual)
+{
+    uc_hook handle;
+    if (uc_hook_add(h->uc, &handle, UC_HOOK_CODE, (void *)observe_capture_hook, h, virtual, virtual) != UC_ERR_OK)
+        machine_fail(h->machine, "hart %u: no hook at 0x%llx", h->id, (unsigned long long)virtual);
+}
+
+bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
+{
+    const replug_config *config = &machine->config;
+    uc_hook handle;
+    uc_err error;
+
+    h->machine = machine;
+    h->id = id;
+    h->privilege = MODE_M;
+    h->codes = &h->regimes[0];
+    h->fault_cause = CAUSE_NONE;
+    h->mtimecmp = ~0ull;
+    h->last_trap_retired = ~0ull;
+    blocks_unmap_all(h);
+    error = uc_open(UC_ARCH_RISCV, config->xlen == 64 ? UC_MODE_RISCV64 : UC_MODE_RISCV32, &h->uc);
+    if (error == UC_ERR_OK)
+        error = uc_ctl_set_tcg_buffer_size(h->uc, TRANSLATION_BUFFER);
+    if (error == UC_ERR_OK)
+        error = uc_ctl_tlb_mode(h->uc, UC_TLB_VIRTUAL);
+    if (error == UC_ERR_OK)
+        error = uc_ctl_exits_enable(h->uc); /* with none set: a run never ends by address, and ends cheaply */
+    if (error == UC_ERR_OK)
+        error = uc_mem_map_ptr(h->uc, config->ram_base, config->ram_size, UC_PROT_ALL, machine->ram);
+    if (error == UC_ERR_OK)
+        error = uc_mem_map_ptr(h->uc, machine->shadow_base, config->ram_size, UC_PROT_ALL, machine->shadow);
+    if (error == UC_ERR_OK)
+        error = uc_hook_add(h->uc, &handle, UC_HOOK_TLB_FILL, (void *)translate_fill, h, 1, 0);
+    if (error == UC_ERR_OK)
+        error = uc_hook_add(h->uc, &handle, UC_HOOK_BLOCK, (void *)blocks_hook, h, 1, 0);
+    if (error == UC_ERR_OK)
+        error = uc_hook_add(h->uc, &handle, UC_HOOK_INTR, (void *)emulate_hook, h, 1, 0);
+    if (error != UC_ERR_OK) {
+        machine_fail(machine, "hart %u: unicorn: %s", id, uc_strerror(error));
+        return false;
+    }
+    set_register(h, UC_RISCV_REG_PRIV, MODE_M);
+    unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, 0);
+    return true;
+}
+
+void hart_destroy(hart *h)
+{
+    if (h->uc != NULL)
+        uc_close(h->uc);
+    free(h->regimes[0].overflow);
+    free(h->regimes[1].overflow);
+}
+
+/* The TLB refused: a trap, or an access to a device. */
+static void settle_fault(hart *h)
+{
+    const uint32_t cause = h->fault_cause;
+    const uint64_t pc = h->pc;
+
+    h->fault_cause = CAUSE_NONE;
+    if (h->fault_access == ACCESS_FETCH) {
+        const uint64_t page = pc & ~(uint64_t)(PAGE_SIZE - 1);
+        if (h->fault_address == page || (h->machine->config.xlen == 32 && h->fault_address == (page & 0xffffffff)))
+            trap_enter(h, cause, pc, pc);
+        else if (pc == h->fault_address - 2)
+            trap_enter(h, cause, h->fault_address, pc);
+        else
+            blocks_arm_crossing(h, h->fault_address);
+        return;
+    }
+    observe_cut(h, blocks_cut(h, pc));
+    if (cause == CAUSE_DEVICE) {
+        emulate_device_access(h, pc);
+    } else {
+        bool is_store;
+        const uint64_t value = emulate_fault_address(h, pc, &is_store);
+        /* The load half of an AMO faults as a load, but is a store to the guest (manual, "mcause"). */
+        trap_enter(h, is_store && cause == CAUSE_LOAD_PAGE ? CAUSE_STORE_PAGE : is_store && cause == CAUSE_LOAD_ACCESS ? CAUSE_STORE_ACCESS : cause,
+                   value, pc);
+    }
+}
+
+static void settle_ebreak(hart *h)
+{
+    struct instruction instruction;
+
+    if (h->crossing_armed && h->pc == h->crossing_pc) {
+        uint64_t physical;
+        uint32_t allowed, cause;
+        const uint64_t pc = h->pc;
+        observe_cut(h, blocks_cut(h, pc));
+        blocks_disarm_crossing(h);
+        cause = translate(h, pc + 2, ACCESS_FETCH, h->privilege, false, &physical, &allowed);
+        if (cause != CAUSE_NONE)
+            trap_enter(h, cause, pc + 2, pc);
+        return;
+    }
+    if (!blocks_instruction(h, h->pc, &instruction) || instruction.kind != KIND_EBREAK) {
+        machine_fail(h->machine, "hart %u: unicorn stopped at 0x%llx for no reason that is known", h->id,
+                     (unsigned long long)h->pc);
+        return;
+    }
+    blocks_cut(h, h->pc);
+    trap_enter(h, CAUSE_BREAKPOINT, h->pc, h->pc);
+}
+
+/* Run until so many instructions have retired (to the next block border), the hart sleeps, or someone says stop. */
+void hart_run_slice(hart *h, uint64_t instructions)
+{
+    struct replug_machine *machine = h->machine;
+
+    h->budget = h->granted = (int64_t)instructions;
+    h->floor = machine->modelled ? INT64_MAX : 0;
+    h->ended = machine->stop != 0;
+    while (!h->ended && h->budget > 0) {
+        const uc_err error = uc_emu_start(h->uc, h->pc, 0, 0, 0);
+        h->pc = get_pc(h);
+        if (h->patch_pending) {
+            blocks_patch(h);
+        } else if (h->hook_pending) {
+            h->hook_pending = false;
+            uc_ctl_remove_cache(h->uc, h->pc, h->pc + h->patch_size);
+        } else if (h->sync_pending) {
+            h->sync_pending = false;
+            blocks_sync(machine);
+        } else if (h->fault_cause != CAUSE_NONE) {
+            settle_fault(h);
+        } else if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) {
+            settle_ebreak(h);
+        } else if (error != UC_ERR_OK) {
+            machine_fail(machine, "hart %u at 0x%llx: unicorn: %s", h->id, (unsigned long long)h->pc, uc_strerror(error));
+        }
+        if (machine->stop_requested || machine->stop != 0)
+            h->ended = true;
+    }
+    if (h->crossing_armed)
+        blocks_disarm_crossing(h);
+    h->retired += (uint64_t)(h->granted - h->budget);
+    h->granted = h->budget = 0;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine: harts take turns in rounds of slices, and virtual time goes on by the longest slice of each round.
+ *
+ * When every hart waits, time jumps to the next timer or device event.  Nothing here depends on the host's clock, so
+ * the same image with the same options runs the same way everywhere.
+ */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "machine.h"
+
+/* Below this a slice may be too short for a constrained LR/SC sequence (16 instructions), which must then be allowed
+ * to span slices: reservations are left to Unicorn, which compares values. */
+enum { SHORTEST_WITH_RESERVATIONS = 32 };
+
+const char *replug_unicorn_version(void)
+{
+    static char text[32];
+    unsigned int major, minor;
+    const unsigned int combined = uc_version(&major, &minor);
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, combined >> 8 & 0xff);
+    return text;
+}
+
+void machine_fail(struct replug_machine *machine, const char *format, ...)
+{
+    va_list arguments;
+
+    if (machine->stop == REPLUG_STOP_FAILURE)
+        return; /* the first failure is the cause */
+    va_start(arguments, format);
+    vsnprintf(machine->failure, sizeof machine->failure, format, arguments);
+    va_end(arguments);
+    machine->stop = REPLUG_STOP_FAILURE;
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        machine->harts[i].ended = true;
+        hart_attend(&machine->harts[i]);
+    }
+}
+
+static uint8_t *reserve(uint64_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+replug_machine *replug_create(const replug_config *config)
+{
+    replug_machine *machine = calloc(1, sizeof *machine);
+    const uint64_t pages = config->ram_size >> PAGE_SHIFT;
+
+    if (machine == NULL)
+        return NULL;
+    machine->config = *config;
+    machine->next_event = ~0ull;
+    machine->shadow_base = config->xlen == 64 ? BIT(52) : 0;
+    machine->harts = calloc(config->harts, sizeof *machine->harts);
+    machine->ram = reserve(config->ram_size);
+    machine->shadow = reserve(config->ram_size);
+    machine->page_flags = calloc(pages, 1);
+    machine->code_pages = calloc(pages, sizeof *machine->code_pages);
+    if (machine->harts == NULL || machine->ram == NULL || machine->shadow == NULL || machine->page_flags == NULL ||
+        machine->code_pages == NULL) {
+        machine->config.harts = 0;
+        machine_fail(machine, "the host has no memory for a guest of %llu bytes", (unsigned long long)config->ram_size);
+        return machine;
+    }
+    for (uint32_t i = 0; i < config->harts; i++) {
+        if (!hart_create(machine, &machine->harts[i], i))
+            break;
+    }
+    return machine;
+}
+
+void replug_destroy(replug_machine *machine)
+{
+    const uint64_t pages = machine->config.ram_size >> PAGE_SHIFT;
+
+    if (machine->harts != NULL) {
+        for (uint32_t i = 0; i < machine->config.harts; i++)
+            hart_destroy(&machine->harts[i]);
+    }
+    if (machine->code_pages != NULL) {
+        for (uint64_t i = 0; i < pages; i++) {
+            struct code_page *code = machine->code_pages[i];
+            while (code != NULL && code->marks != NULL) {
+                struct block_mark *mark = code->marks;
+                code->marks = mark->next;
+                free(mark);
+            }
+            free(code);
+        }
+    }
+    if (machine->ram != NULL)
+        munmap(machine->ram, machine->config.ram_size);
+    if (machine->shadow != NULL)
+        munmap(machine->shadow, machine->config.ram_size);
+    free(machine->harts);
+    free(machine->page_flags);
+    free(machine->code_pages);
+    free(machine->dirty_code);
+    free(machine->marks);
+    free(machine->events);
+    free(machine);
+}
+
+const char *replug_failure(replug_machine *machine)
+{
+    return machine->stop == REPLUG_STOP_FAILURE ? machine->failure : NULL;
+}
+
+void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio_write write, void *user)
+{
+    machine->mmio_read = read;
+    machine->mmio_write = write;
+    machine->mmio_user = user;
+}
+
+/* --- virtual time -------------------------------------------------------------------------------------------------------- */
+
+uint64_t machine_now(const hart *h)
+{
+    const struct replug_machine *machine = h->machine;
+    const bool mine = machine->in_slice && &machine->harts[machine->turn] == h;
+    return machine->time + (mine ? hart_retired(h) - h->slice_base : 0);
+}
+
+/* Harts run their slices one after another over the same stretch of time; a hart that reads the clock must not find
+ * it behind what another one has read before it, or an effect would precede its cause. */
+uint64_t machine_read_time(hart *h)
+{
+    struct replug_machine *machine = h->machine;
+    const uint64_t now = machine_now(h);
+    if (now > machine->time_read)
+        machine->time_read = now;
+    return machine->time_read;
+}
+
+uint64_t replug_now(replug_machine *machine)
+{
+    if (machine->in_slice)
+        return machine_now(&machine->harts[machine->turn]);
+    return machine->time;
+}
+
+void replug_set_next_event(replug_machine *machine, uint64_t time) { machine->next_event = time; }
+
+/* --- running ---------------------------------------------------------------------------------------------------------------- */
+
+static bool begin_slice(hart *h)
+{
+    struct replug_machine *machine = h->machine;
+
+    if (h->waiting) {
+        if ((trap_pending(h) & h->csr.mie) == 0)
+            return false;
+        h->waiting = false;
+    }
+    h->slice_base = h->retired;
+    machine->in_slice = true;
+    if (machine->config.harts > 1 && machine->config.quantum >= SHORTEST_WITH_RESERVATIONS)
+        hart_drop_reservation(h); /* another hart may have stored to the reserved line meanwhile */
+    trap_take_interrupt(h);
+    return true;
+}
+
+static void end_slice(hart *h)
+{
+    struct replug_machine *machine = h->machine;
+    const uint64_t used = h->retired - h->slice_base;
+
+    machine->in_slice = false;
+    if (used > machine->longest)
+        machine->longest = used;
+    machine->turn++;
+}
+
+/* Every hart waits: the time of the next thing that can happen, or none. */
+static uint64_t next_wake(const struct replug_machine *machine)
+{
+    uint64_t wake = machine->next_event;
+
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        const hart *h = &machine->harts[i];
+        if (!(h->csr.mie & BIT(IRQ_MTIP)) || h->mtimecmp > ~0ull / machine->config.instructions_per_tick)
+            continue;
+        const uint64_t timer = h->mtimecmp * machine->config.instructions_per_tick;
+        if (timer < wake)
+            wake = timer;
+    }
+    return wake;
+}
+
+static bool all_wait(struct replug_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        hart *h = &machine->harts[i];
+        if (!h->waiting || (trap_pending(h) & h->csr.mie) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Returns a reason to stop, or 0. */
+static int end_round(struct replug_machine *machine)
+{
+    machine->turn = 0;
+    machine->rounds++;
+    machine->time += machine->longest;
+    if (machine->longest == 0) {
+        if (all_wait(machine)) {
+            const uint64_t wake = next_wake(machine);
+            if (wake == ~0ull)
+                return REPLUG_STOP_IDLE;
+            if (wake > machine->time)
+                machine->time = wake;
+        } else {
+            machine->time += 1;
+        }
+    }
+    machine->longest = 0;
+    return machine->time >= machine->next_event ? REPLUG_STOP_EVENT : 0;
+}
+
+static uint64_t total(const struct replug_machine *machine)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        sum += machine->harts[i].retired;
+    return sum;
+}
+
+int replug_run(replug_machine *machine, uint64_t max_instructions)
+{
+    uint64_t done = total(machine);
+    const uint64_t limit = max_instructions > ~0ull - done ? ~0ull : done + max_instructions;
+
+    if (machine->stop == REPLUG_STOP_FAILURE)
+        return machine->stop;
+    machine->stop = 0;
+    machine->stop_requested = false;
+    if (machine->time >= machine->next_event)
+        return REPLUG_STOP_EVENT;
+    for (;;) {
+        if (machine->turn == machine->config.harts) {
+            const int reason = end_round(machine);
+            if (reason != 0)
+                return reason;
+        }
+        hart *h = &machine->harts[machine->turn];
+        if (!machine->in_slice && !begin_slice(h)) {
+            machine->turn++;
+            continue;
+        }
+        const uint64_t before = h->retired, used = before - h->slice_base;
+        const uint64_t left = used < machine->config.quantum ? machine->config.quantum - used : 0;
+        if (done >= limit)
+            return REPLUG_STOP_LIMIT;
+        hart_run_slice(h, left < limit - done ? left : limit - done);
+        done += h->retired - before;
+        if (h->waiting || h->retired - h->slice_base >= machine->config.quantum)
+            end_slice(h);
+        if (machine->stop != 0)
+            return machine->stop;
+        if (machine->stop_requested)
+            return REPLUG_STOP_REQUEST;
+    }
+}
+
+void replug_request_stop(replug_machine *machine)
+{
+    machine->stop_requested = true;
+    if (machine->turn < machine->config.harts)
+        hart_attend(&machine->harts[machine->turn]);
+}
+
+uint64_t replug_total_instret(replug_machine *machine) { return total(machine); }
+
+uint64_t replug_rounds(replug_machine *machine) { return machine->rounds; }
+
+/* --- memory --------------------------------------------------------------------------------------------------------------- */
+
+uint8_t *replug_ram(replug_machine *machine) { return machine->ram; }
+
+const uint8_t *replug_ram_page_flags(replug_machine *machine) { return machine->page_flags; }
+
+/* A write that does not come from a hart: loader, device, debugger.  -1: not all of it is RAM. */
+int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length)
+{
+    const uint64_t offset = address - machine->config.ram_base;
+
+    if (length == 0)
+        return 0;
+    if (!translate_is_ram(machine, address, length))
+        return -1;
+    memcpy(machine->ram + offset, data, length);
+    for (uint64_t page = offset >> PAGE_SHIFT; page <= (offset + length - 1) >> PAGE_SHIFT; page++) {
+        machine->page_flags[page] |= PAGE_TOUCHED;
+        if (machine->page_flags[page] & PAGE_CODE)
+            blocks_mark_dirty(machine, page);
+    }
+    return 0;
+}
+
+/* The physical address of a virtual one as this hart sees it now; nothing changes.  An exception cause, or 64. */
+int replug_translate_debug(replug_machine *machine, uint32_t index, uint64_t address, uint64_t *physical)
+{
+    hart *h = &machine->harts[index];
+    uint32_t allowed;
+    return (int)translate(h, address, ACCESS_READ, h->privilege, true, physical, &allowed);
+}
+
+/* --- registers -------------------------------------------------------------------------------------------------------------- */
+
+uint64_t replug_get_x(replug_machine *m, uint32_t index, uint32_t number) { return hart_get_x(&m->harts[index], number); }
+
+void replug_set_x(replug_machine *m, uint32_t index, uint32_t number, uint64_t value)
+{
+    hart_set_x(&m->harts[index], number, value);
+}
+
+uint64_t replug_get_f(replug_machine *m, uint32_t index, uint32_t number) { return hart_get_f(&m->harts[index], number); }
+
+void replug_set_f(replug_machine *m, uint32_t index, uint32_t number, uint64_t value)
+{
+    hart_set_f(&m->harts[index], number, value);
+}
+
+uint64_t replug_get_pc(replug_machine *m, uint32_t index) { return m->harts[index].pc; }
+
+void replug_set_pc(replug_machine *m, uint32_t index, uint64_t value) { m->harts[index].pc = value & ~1ull; }
+
+uint32_t replug_get_privilege(replug_machine *m, uint32_t index) { return m->harts[index].privilege; }
+
+void replug_set_privilege(replug_machine *m, uint32_t index, uint32_t privilege)
+{
+    if (privilege == MODE_U || privilege == MODE_S || privilege == MODE_M)
+        hart_set_privilege(&m->harts[index], privilege);
+}
+
+/* 0, or -1 where there is no such CSR.  Reading changes nothing. */
+int replug_get_csr(replug_machine *m, uint32_t index, uint32_t number, uint64_t *value)
+{
+    const uint64_t time_read = m->time_read;
+    const bool known = csr_read(&m->harts[index], number, value);
+    m->time_read = time_read;
+    return known ? 0 : -1;
+}
+
+int replug_set_csr(replug_machine *m, uint32_t index, uint32_t number, uint64_t value)
+{
+    hart *h = &m->harts[index];
+    const bool known = csr_write(h, number, value);
+    if (h->sync_pending) {
+        h->sync_pending = false;
+        blocks_sync(m);
+    }
+    return known ? 0 : -1;
+}
+
+uint64_t replug_get_instret(replug_machine *m, uint32_t index) { return hart_retired(&m->harts[index]); }
+
+uint64_t replug_get_traps(replug_machine *m, uint32_t index) { return m->harts[index].trap_count; }
+
+int replug_is_waiting(replug_machine *m, uint32_t index) { return m->harts[index].waiting; }
+
+void replug_set_line(replug_machine *m, uint32_t index, uint32_t cause, int level)
+{
+    hart *h = &m->harts[index];
+    h->lines = (h->lines & ~BIT(cause)) | (uint64_t)(level != 0) << cause;
+}
+
+/* Start addresses of the latest blocks of a hart, oldest first. */
+uint32_t replug_recent_blocks(replug_machine *m, uint32_t index, uint64_t *starts, uint32_t capacity)
+{
+    const hart *h = &m->harts[index];
+    uint32_t count = h->recent_at < RECENT ? h->recent_at : RECENT;
+
+    if (count > capacity)
+        count = capacity;
+    for (uint32_t i = 0; i < count; i++)
+        starts[i] = h->recent[(h->recent_at - count + i) % RECENT];
+    return count;
+}
+
+uint32_t replug_wild_hart(replug_machine *m) { return m->wild_hart; }
+
+uint64_t replug_wild_cause(replug_machine *m) { return m->wild_cause; }
+
+uint64_t replug_wild_value(replug_machine *m) { return m->wild_value; }
+
+uint64_t replug_wild_pc(replug_machine *m) { return m->wild_pc; }

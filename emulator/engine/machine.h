@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine from the inside: what a hart is, what a machine is, and which file does what.
+ *
+ *   machine.c    making and dropping machines; rounds of slices; virtual time
+ *   hart.c       one Unicorn instance: its hooks, running a slice, registers
+ *   blocks.c     exact counting by blocks; interception of instructions in a shadow of the code
+ *   translate.c  address translation, protection, the answers to Unicorn's TLB
+ *   trap.c       trap entry, xret, interrupts
+ *   csr.c        the CSRs
+ *   emulate.c    the intercepted instructions, and loads and stores to devices
+ *   clint.c      msip, mtimecmp, mtime
+ *   observe.c    marks, events, the in-order cost model
+ *   state.c      saving and restoring
+ *   decode.c     instructions
+ */
+#ifndef REPLUG_MACHINE_H
+#define REPLUG_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <unicorn/unicorn.h>
+
+#include "decode.h"
+#include "replug.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+enum { PAGE_SHIFT = 12, PAGE_SIZE = 4096, PARCELS = PAGE_SIZE / 2 };
+enum { MODE_U = 0, MODE_S = 1, MODE_M = 3 };
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
+
+/* Exception codes (privileged manual, table "Supervisor/Machine cause register values"). */
+enum cause {
+    CAUSE_FETCH_ACCESS = 1,
+    CAUSE_ILLEGAL = 2,
+    CAUSE_BREAKPOINT = 3,
+    CAUSE_LOAD_MISALIGNED = 4,
+    CAUSE_LOAD_ACCESS = 5,
+    CAUSE_STORE_MISALIGNED = 6,
+    CAUSE_STORE_ACCESS = 7,
+    CAUSE_ECALL_U = 8,
+    CAUSE_FETCH_PAGE = 12,
+    CAUSE_LOAD_PAGE = 13,
+    CAUSE_STORE_PAGE = 15,
+    CAUSE_NONE = 64,
+    CAUSE_DEVICE = 65 /* not a cause: the access goes to a device and the engine performs it */
+};
+
+enum { IRQ_SSIP = 1, IRQ_MSIP = 3, IRQ_STIP = 5, IRQ_MTIP = 7, IRQ_SEIP = 9, IRQ_MEIP = 11 };
+#define BIT(n) (1ull << (n))
+
+#define MSTATUS_SIE BIT(1)
+#define MSTATUS_MIE BIT(3)
+#define MSTATUS_SPIE BIT(5)
+#define MSTATUS_MPIE BIT(7)
+#define MSTATUS_SPP BIT(8)
+#define MSTATUS_MPP (3ull << 11)
+#define MSTATUS_FS (3ull << 13)
+#define MSTATUS_MPRV BIT(17)
+#define MSTATUS_SUM BIT(18)
+#define MSTATUS_MXR BIT(19)
+#define MSTATUS_TVM BIT(20)
+#define MSTATUS_TW BIT(21)
+#define MSTATUS_TSR BIT(22)
+#define MSTATUS_UXL (3ull << 32)
+#define MSTATUS_SXL (3ull << 34)
+
+/* What is known of a page of RAM. */
+enum page_flag {
+    PAGE_TOUCHED = 1,      /* may differ from zero */
+    PAGE_WRITE_MAPPED = 2, /* some hart's TLB may let stores through unseen */
+    PAGE_CODE = 4,         /* has a shadow that harts fetch from */
+    PAGE_CODE_DIRTY = 8    /* code, and stored to since the shadow was made: on the dirty list */
+};
+
+/* One block that has run: its extent in the page, and how often it ran. */
+struct block {
+    uint64_t count;
+    uint16_t size;         /* bytes; 0: none known at this parcel */
+    uint16_t instructions;
+    uint16_t cost;         /* cycles inside the block under the in-order model, edges excluded */
+    uint8_t last_kind;     /* kind of its last instruction */
+    uint8_t flags;
+};
+enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2 };
+
+/* A mark somewhere in a block. */
+struct block_mark {
+    struct block_mark *next;
+    uint32_t mark;
+    uint16_t parcel; /* of the block's start */
+    uint16_t index;  /* instructions of the block before the marked one */
+    uint16_t cost;   /* cycles of the block before the marked instruction */
+    int8_t capture;  /* register whose value at the block's start is recorded; 0: none */
+    bool hooked;     /* the register changes inside the block: a code hook reads it */
+};
+
+/* A page of guest code. */
+struct code_page {
+    uint64_t physical;
+    struct block blocks[PARCELS];
+    uint64_t counts[PARCELS];    /* executions of blocks that are no longer in `blocks`, by instruction */
+    uint32_t original[PARCELS];  /* the intercepted instruction whose place ecall has taken; 0: none */
+    struct block_mark *marks;
+};
+
+/* Which code page a hart fetches from at a virtual page, exactly as its TLB has it. */
+struct code_slot {
+    uint64_t page; /* virtual page number; ~0: empty */
+    struct code_page *code;
+};
+enum { CODE_SLOTS = 512, OVERFLOW_SLOTS = 4096 };
+struct code_map {
+    struct code_slot slots[CODE_SLOTS];
+    struct code_slot *overflow;
+    uint32_t overflow_count;
+};
+
+struct csrs {
+    uint64_t mstatus, medeleg, mideleg, mie, mip, mtvec, mcounteren, mscratch, mepc, mcause, mtval, mcountinhibit;
+    uint64_t stvec, scounteren, sscratch, sepc, scause, stval, satp, menvcfg, senvcfg;
+    uint64_t mcycle_offset, minstret_offset; /* counter = instret + offset, or the offset alone when inhibited */
+    uint8_t pmpcfg[64];
+    uint64_t pmpaddr[64];
+};
+
+enum { RECENT = 64 };
+
+typedef struct hart {
+    /* What the block hook touches comes first: one or two cache lines. */
+    int64_t budget;         /* instructions left in this slice */
+    int64_t floor;          /* the hook leaves the fast path when budget <= floor */
+    struct code_map *codes; /* of the current translation regime */
+    uint64_t block_pc;      /* the block that runs */
+    struct block *block;
+    uint32_t recent_at;
+    uint64_t recent[RECENT];
+
+    uc_engine *uc;
+    struct replug_machine *machine;
+    uint32_t id;
+    uint64_t pc;            /* outside a run */
+    uint32_t privilege;
+    struct csrs csr;
+    uint64_t lines;         /* interrupt wires: MSIP, MTIP (computed), MEIP, SEIP */
+    uint64_t mtimecmp;
+    bool waiting;           /* in wfi */
+    uint32_t unicorn_fs;    /* the FS field that Unicorn has */
+
+    uint64_t retired;       /* at the last settlement */
+    int64_t granted;        /* budget at the last settlement */
+    uint64_t slice_base;    /* instructions retired when this slice began */
+    uint64_t trap_count;
+    uint64_t last_trap_retired;
+    uint32_t barren_traps;  /* traps in a row without an instruction retired */
+
+    struct code_map regimes[2]; /* M-mode; S- and U-mode */
+    bool sum_used, mxr_used;    /* TLB entries exist that only SUM or MXR allowed */
+
+    /* The TLB answer that ended the run. */
+    enum access fault_access;
+    uint64_t fault_address;     /* of the page */
+    uint32_t fault_cause;       /* CAUSE_NONE: no fault */
+    uint64_t fault_physical;    /* of the page, for CAUSE_DEVICE */
+    bool patch_pending;         /* the block about to run holds instructions to intercept */
+    uint32_t patch_size;
+    bool crossing_armed;        /* an ebreak stands at the instruction that crosses into an unmapped page */
+    uint64_t crossing_pc, crossing_physical;
+    uint16_t crossing_parcel;   /* what the ebreak stands in for */
+    bool sync_pending;          /* fence.i and its like: refresh the shadows before going on */
+    bool hook_pending;          /* a capture hook has been added: translate that block again */
+    bool ended;                 /* the slice ends now */
+
+    uint64_t cycles;            /* in-order model: everything before the open block */
+    struct block *open;         /* the block whose cost is not in `cycles` yet */
+    uint64_t open_pc;
+    uint32_t open_events;       /* events recorded when it started: a cut takes later ones back */
+    uint64_t open_instret;
+} hart;
+
+struct replug_machine {
+    replug_config config;
+    hart *harts;
+    uint8_t *ram;
+    uint8_t *shadow;
+    uint64_t shadow_base;        /* physical address of the shadow in Unicorn's view */
+    uint8_t *page_flags;
+    struct code_page **code_pages;
+    uint64_t *dirty_code;        /* page numbers */
+    uint32_t dirty_count, dirty_capacity;
+    struct code_page *probe;     /* the page a shadow invalidation looks at */
+
+    uint64_t time;               /* virtual nanoseconds at the start of the round */
+    uint64_t time_read;          /* the latest time any hart has read */
+    uint64_t next_event;
+    uint64_t rounds;
+    uint32_t turn;               /* whose slice it is */
+    uint64_t longest;            /* instructions of the longest slice of this round */
+    bool in_slice;
+    bool stop_requested;
+    uint64_t retired_limit;
+    int stop;
+
+    uint32_t wild_hart;
+    uint64_t wild_cause, wild_value, wild_pc;
+    char failure[256];
+
+    replug_mmio_read mmio_read;
+    replug_mmio_write mmio_write;
+    void *mmio_user;
+
+    struct mark_entry { uint64_t physical; uint32_t mark; int8_t capture; bool hooked; } *marks;
+    uint32_t mark_count, mark_capacity;
+    replug_event *events;
+    uint32_t event_count, event_capacity;
+    bool modelled;
+    replug_pipeline pipeline;
+};
+
+/* machine.c */
+void machine_fail(struct replug_machine *machine, const char *format, ...);
+uint64_t machine_now(const hart *h);
+uint64_t machine_read_time(hart *h); /* the same as the guest sees it: never behind what another hart has seen */
+
+/* hart.c */
+bool hart_create(struct replug_machine *machine, hart *h, uint32_t id);
+void hart_destroy(hart *h);
+void hart_run_slice(hart *h, uint64_t instructions);
+uint64_t hart_get_x(hart *h, uint32_t index);
+void hart_set_x(hart *h, uint32_t index, uint64_t value);
+uint64_t hart_get_f(hart *h, uint32_t index);
+void hart_set_f(hart *h, uint32_t index, uint64_t value);
+void hart_set_privilege(hart *h, uint32_t privilege);
+void hart_push_fs(hart *h);
+void hart_pull_fs(hart *h);
+void hart_drop_reservation(hart *h);
+uint64_t hart_get_fcsr(hart *h);
+void hart_set_fcsr(hart *h, uint64_t value);
+void hart_flush_tlb(hart *h);
+void hart_add_capture_hook(hart *h, uint64_t virtual);
+static inline uint64_t hart_retired(const hart *h) { return h->retired + (uint64_t)(h->granted - h->budget); }
+void hart_attend(hart *h); /* make the block hook leave its fast path at the next block */
+
+/* blocks.c */
+void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+uint32_t blocks_cut(hart *h, uint64_t pc); /* take back what did not run: the instructions from pc on */
+void blocks_patch(hart *h);
+void blocks_arm_crossing(hart *h, uint64_t page);
+void blocks_disarm_crossing(hart *h);
+struct code_page *blocks_code_page(struct replug_machine *machine, uint64_t physical);
+void blocks_map(hart *h, uint64_t virtual, struct code_page *code);
+void blocks_unmap_all(hart *h);
+struct code_page *blocks_mapped(hart *h, uint64_t virtual);
+bool blocks_instruction(hart *h, uint64_t pc, struct instruction *out);
+void blocks_sync(struct replug_machine *machine);
+void blocks_mark_dirty(struct replug_machine *machine, uint64_t page);
+
+/* translate.c */
+bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_entry *result, void *user);
+uint32_t translate(hart *h, uint64_t address, enum access access, uint32_t privilege, bool debug,
+                   uint64_t *physical, uint32_t *allowed);
+bool translate_is_ram(const struct replug_machine *machine, uint64_t physical, uint64_t length);
+
+/* trap.c */
+void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc);
+bool trap_take_interrupt(hart *h);
+uint64_t trap_pending(hart *h);
+bool trap_return(hart *h, uint32_t from);
+
+/* csr.c */
+bool csr_read(hart *h, uint32_t number, uint64_t *value);
+bool csr_write(hart *h, uint32_t number, uint64_t value);
+bool csr_accessible(hart *h, uint32_t number, bool writes);
+
+/* emulate.c */
+void emulate_hook(uc_engine *uc, uint32_t cause, void *user);
+bool emulate_device_access(hart *h, uint64_t pc);
+uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store);
+
+/* clint.c */
+bool clint_contains(uint64_t address);
+uint64_t clint_read(hart *h, uint64_t address, uint32_t width, int *fault);
+void clint_write(hart *h, uint64_t address, uint32_t width, uint64_t value, int *fault);
+bool clint_timer_pending(const hart *h, uint64_t now);
+
+/* observe.c */
+void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc);
+void observe_new_block(hart *h, struct code_page *code, struct block *block, uint32_t parcel, uint64_t pc);
+void observe_cut(hart *h, uint32_t executed);
+void observe_device_access(hart *h);
+void observe_trap(hart *h);
+uint32_t observe_cost(const struct replug_machine *machine, const struct instruction *list, uint32_t count);
+void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+
+#endif

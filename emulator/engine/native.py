@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The compiled engine as a Python object: a thin, typed shell over `replug.h`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import cffi
+
+from emulator.engine.build import SOURCES, build_engine
+from emulator.errors import ReplugError
+
+PAGE_SIZE = 4096
+PAGE_TOUCHED = 1
+NO_LIMIT = (1 << 64) - 1
+MAX_HARTS = 64
+
+
+class StopReason(enum.IntEnum):
+    """Why `Engine.run` came back (`enum replug_stop`)."""
+
+    LIMIT = 1
+    EVENT = 2
+    REQUEST = 3
+    IDLE = 4
+    OBSERVER = 5
+    WILD = 6
+    FAILURE = 7
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What a machine is made of.  Sizes in bytes, the quantum in instructions."""
+
+    harts: int = 1
+    xlen: int = 64
+    ram_base: int = 0x8000_0000
+    ram_size: int = 128 << 20
+    quantum: int = 1000
+    instructions_per_tick: int = 100
+    hardware_ad: int = 1
+    pmp_entries: int = 16
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Costs of the in-order model in cycles, each on top of one cycle an instruction (`replug_pipeline`)."""
+
+    load_use: int = 0
+    load_use_narrow: int = 0
+    load_use_second: int = 0
+    multiply: int = 0
+    divide: int = 0
+    mispredict: int = 0
+    jump: int = 0
+    indirect: int = 0
+    ret: int = 0
+    csr: int = 0
+    fence: int = 0
+    fence_light: int = 0
+    fence_i: int = 0
+    atomic: int = 0
+    trap: int = 0
+    floating: int = 0
+
+
+class Event(NamedTuple):
+    """A hart passed a mark: its counters before the marked instruction, and the captured register."""
+
+    mark: int
+    hart: int
+    instret: int
+    cycles: int
+    time: int
+    value: int
+
+
+class WildHart(NamedTuple):
+    """A hart that only traps: the trap it repeats."""
+
+    hart: int
+    cause: int
+    value: int
+    pc: int
+
+
+def _declarations() -> str:
+    text = (SOURCES / "replug.h").read_text()
+    return text.split("/* cffi begin */")[1].split("/* cffi end */")[0]
+
+
+_loaded: list[tuple[cffi.FFI, Any]] = []
+
+
+def _load() -> tuple[cffi.FFI, Any]:
+    if not _loaded:
+        ffi = cffi.FFI()
+        ffi.cdef(_declarations())
+        path = build_engine()
+        try:
+            _loaded.append((ffi, ffi.dlopen(str(path))))
+        except OSError as error:
+            raise ReplugError(f"{path}: the engine cannot be loaded: {error}") from error
+    return _loaded[0]
+
+
+ReadCallback = Callable[[int, int, int], int | None]
+WriteCallback = Callable[[int, int, int, int], bool]
+
+
+class Engine:
+    """Harts, RAM, CLINT and virtual time.
+
+    `read(hart, address, width)` answers loads from devices (None: access fault), `write(hart, address, width, value)`
+    takes stores to them (False: access fault).  An exception in either ends the run and comes out of `run`.
+    """
+
+    def __init__(self, config: EngineConfig, read: ReadCallback, write: WriteCallback) -> None:
+        if not 1 <= config.harts <= MAX_HARTS:
+            raise ReplugError(f"harts: {config.harts}: between 1 and {MAX_HARTS} are possible")
+        if config.xlen not in (32, 64):
+            raise ReplugError(f"xlen: {config.xlen}: 32 or 64")
+        if config.ram_size <= 0 or config.ram_size % PAGE_SIZE:
+            raise ReplugError(f"memory: {config.ram_size} bytes: a positive multiple of {PAGE_SIZE} is needed")
+        if config.quantum < 1:
+            raise ReplugError(f"quantum: {config.quantum}: at least 1 instruction")
+        self.config = config
+        self._ffi, self._lib = _load()
+        self._machine: Any = self._ffi.NULL
+        self._error: BaseException | None = None
+        raw = self._ffi.new("replug_config *", asdict(config))
+        self._machine = self._lib.replug_create(raw)
+        if self._machine == self._ffi.NULL:
+            raise ReplugError("the host has no memory for another machine")
+        self._raise_failure()
+        ram = self._lib.replug_ram(self._machine)
+        self.ram = memoryview(self._ffi.buffer(ram, config.ram_size)).cast("B")
+        flags = self._lib.replug_ram_page_flags(self._machine)
+        self.page_flags = memoryview(self._ffi.buffer(flags, config.ram_size // PAGE_SIZE)).cast("B")
+        self._callbacks = (self._read_callback(read), self._write_callback(write))
+        self._lib.replug_set_mmio(self._machine, *self._callbacks, self._ffi.NULL)
+
+    def _read_callback(self, read: ReadCallback) -> Any:
+        def callback(_user: Any, hart: int, address: int, width: int, fault: Any) -> int:
+            try:
+                value = read(hart, address, width)
+            except BaseException as error:  # must not cross the C frames: kept, and raised by run()
+                self._error = error
+                self._lib.replug_request_stop(self._machine)
+                return 0
+            if value is None:
+                fault[0] = 1
+                return 0
+            return value & 0xFFFF_FFFF_FFFF_FFFF
+
+        return self._ffi.callback("replug_mmio_read", callback)
+
+    def _write_callback(self, write: WriteCallback) -> Any:
+        def callback(_user: Any, hart: int, address: int, width: int, value: int, fault: Any) -> None:
+            try:
+                answered = write(hart, address, width, value)
+            except BaseException as error:  # as above
+                self._error = error
+                self._lib.replug_request_stop(self._machine)
+                return
+            if not answered:
+                fault[0] = 1
+
+        return self._ffi.callback("replug_mmio_write", callback)
+
+    def close(self) -> None:
+        """Give everything back to the host.  The engine cannot be used afterwards."""
+        if self._machine != self._ffi.NULL:
+            self.ram.release()
+            self.page_flags.release()
+            self._lib.replug_destroy(self._machine)
+            self._machine = self._ffi.NULL
+
+    def __del__(self) -> None:
+        if getattr(self, "_machine", None) is not None and hasattr(self, "_callbacks"):
+            self.close()
+
+    def _raise_failure(self) -> None:
+        failure = self._lib.replug_failure(self._machine)
+        if failure != self._ffi.NULL:
+            text: bytes = self._ffi.string(failure)
+            raise ReplugError(f"the engine gave up: {text.decode(errors='replace')}")
+
+    # --- running ---
+
+    def run(self, max_instructions: int = NO_LIMIT) -> StopReason:
+        """Run until something happens; at most so many instructions, over all harts, to the next block border."""
+        reason = StopReason(self._lib.replug_run(self._machine, min(max_instructions, NO_LIMIT)))
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        if reason is StopReason.FAILURE:
+            self._raise_failure()
+        return reason
+
+    def request_stop(self) -> None:
+        """From a device callback: come back to Python after this instruction."""
+        self._lib.replug_request_stop(self._machine)
+
+    @property
+    def now(self) -> int:
+        """Virtual time in nanoseconds."""
+        return int(self._lib.replug_now(self._machine))
+
+    @property
+    def rounds(self) -> int:
+        return int(self._lib.replug_rounds(self._machine))
+
+    @property
+    def total_instret(self) -> int:
+        return int(self._lib.replug_total_instret(self._machine))
+
+    def set_next_event(self, time: int | None) -> None:
+        """When virtual time gets there, `run` returns StopReason.EVENT.  None: never."""
+        self._lib.replug_set_next_event(self._machine, NO_LIMIT if time is None else time)
+
+    @property
+    def wild(self) -> WildHart:
+        """After StopReason.WILD."""
+        return WildHart(
+            int(self._lib.replug_wild_hart(self._machine)),
+            int(self._lib.replug_wild_cause(self._machine)),
+            int(self._lib.replug_wild_value(self._machine)),
+            int(self._lib.replug_wild_pc(self._machine)),
+        )
+
+    # --- memory ---
+
+    def ram_write(self, address: int, data: bytes) -> bool:
+        """Write guest physical memory from outside.  False when not all of it is RAM."""
+        return bool(self._lib.replug_ram_write(self._machine, address, data, len(data)) == 0)
+
+    def translate(self, hart: int, address: int) -> int | None:
+        """The physical address of a virtual one, as the hart sees it now; None where nothing is mapped."""
+        physical = self._ffi.new("uint64_t *")
+        cause = self._lib.replug_translate_debug(self._machine, self._checked(hart), address, physical)
+        return int(physical[0]) if cause == 64 else None
+
+    # --- registers ---
+
+    def _checked(self, hart: int) -> int:
+        if not 0 <= hart < self.config.harts:
+            raise ReplugError(f"hart {hart}: the machine has harts 0 to {self.config.harts - 1}")
+        return hart
+
+    def get_x(self, hart: int, index: int) -> int:
+        return int(self._lib.replug_get_x(self._machine, self._checked(hart), index & 31))
+
+    def set_x(self, hart: int, index: int, value: int) -> None:
+        self._lib.replug_set_x(self._machine, self._checked(hart), index & 31, value & NO_LIMIT)
+
+    def get_f(self, hart: int, index: int) -> int:
+        return int(self._lib.replug_get_f(self._machine, self._checked(hart), index & 31))
+
+    def set_f(self, hart: int, index: int, value: int) -> None:
+        self._lib.replug_set_f(self._machine, self._checked(hart), index & 31, value & NO_LIMIT)
+
+    def get_pc(self, hart: int) -> int:
+        return int(self._lib.replug_get_pc(self._machine, self._checked(hart)))
+
+    def set_pc(self, hart: int, value: int) -> None:
+        self._lib.replug_set_pc(self._machine, self._checked(hart), value & NO_LIMIT)
+
+    def get_privilege(self, hart: int) -> int:
+        """0 user, 1 supervisor, 3 machine."""
+        return int(self._lib.replug_get_privilege(self._machine, self._checked(hart)))
+
+    def set_privilege(self, hart: int, privilege: int) -> None:
+        self._lib.replug_set_privilege(self._machine, self._checked(hart), privilege)
+
+    def get_csr(self, hart: int, number: int) -> int | None:
+        """None where there is no such CSR."""
+        value = self._ffi.new("uint64_t *")
+        if self._lib.replug_get_csr(self._machine, self._checked(hart), number & 0xFFF, value) != 0:
+            return None
+        return int(value[0])
+
+    def set_csr(self, hart: int, number: int, value: int) -> bool:
+        done = self._lib.replug_set_csr(self._machine, self._checked(hart), number & 0xFFF, value & NO_LIMIT)
+        return bool(done == 0)
+
+    def instret(self, hart: int) -> int:
+        """Instructions this hart has retired since the machine was made."""
+        return int(self._lib.replug_get_instret(self._machine, self._checked(hart)))
+
+    def traps(self, hart: int) -> int:
+        return int(self._lib.replug_get_traps(self._machine, self._checked(hart)))
+
+    def is_waiting(self, hart: int) -> bool:
+        return bool(self._lib.replug_is_waiting(self._machine, self._checked(hart)))
+
+    def set_line(self, hart: int, cause: int, level: bool) -> None:
+        """Interrupt wires into a hart: cause 9 (supervisor external) or 11 (machine external)."""
+        self._lib.replug_set_line(self._machine, self._checked(hart), cause, int(level))
+
+    def recent_blocks(self, hart: int) -> list[int]:
+        """Start addresses of the last blocks this hart ran, oldest first."""
+        starts = self._ffi.new("uint64_t[64]")
+        count = self._lib.replug_recent_blocks(self._machine, self._checked(hart), starts, 64)
+        return [int(starts[i]) for i in range(count)]
+
+    # --- state ---
+
+    def save(self) -> bytes:
+        """Harts, CLINT and schedule; RAM and devices are the machine's business."""
+        size = self._lib.replug_state_size(self._machine)
+        buffer = self._ffi.new("uint8_t[]", size)
+        self._lib.replug_state_save(self._machine, buffer)
+        return bytes(self._ffi.buffer(buffer, size))
+
+    def restore(self, state: bytes) -> None:
+        """After RAM has been restored.  Raises ReplugError when the state is of another machine."""
+        if self._lib.replug_state_restore(self._machine, state, len(state)) != 0:
+            raise ReplugError("state: it is of a machine with other options, or of another version")
+
+    # --- observers ---
+
+    def mark(self, physical: int, mark: int, capture_register: int = 0) -> None:
+        """Record an Event whenever a hart executes the instruction at this physical address (see observe.c)."""
+        if self._lib.replug_mark(self._machine, physical, mark, capture_register) != 0:
+            raise ReplugError(f"mark at {physical:#x}: not an address in RAM, or no such register")
+
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """Count cycles of the in-order model with these costs.  Before the first run."""
+        self._lib.replug_set_pipeline(self._machine, self._ffi.new("replug_pipeline *", asdict(pipeline)))
+
+    def cycles(self, hart: int) -> int:
+        return int(self._lib.replug_get_cycles(self._machine, self._checked(hart)))
+
+    def drain_events(self) -> list[Event]:
+        """The events since the last call, in the order in which the harts ran."""
+        count = self._lib.replug_event_count(self._machine)
+        raw = self._lib.replug_events(self._machine)
+        events = [
+            Event(e.mark, e.hart, e.instret, e.cycles, e.time, e.value) for e in (raw[i] for i in range(count))
+        ]
+        self._lib.replug_drain_events(self._machine)
+        return events
+
+    def counts(self, page_address: int) -> dict[int, int]:
+        """Executions of each instruction in a page of RAM: physical address -> times retired."""
+        counts = self._ffi.new("uint64_t[2048]")
+        if self._lib.replug_counts(self._machine, page_address, counts) == 0:
+            return {}
+        return {page_address + 2 * i: int(counts[i]) for i in range(2048) if counts[i]}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Observers: marks and the in-order cost model.  They watch and never change a run.
+ *
+ * A mark is an instruction whose execution leaves an event behind, with the hart's counters as they are before it.
+ * The event comes from the block the instruction lies in, so a mark costs nothing anywhere else.
+ *
+ * The in-order model: one instruction a cycle, plus the stalls of a scoreboard inside each block, plus a cost for
+ * the edge to the next block (prediction: backward branches taken, forward not; returns by their own cost).  Results
+ * still outstanding at the end of a block are taken as ready in the next one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+enum { DRAIN_AT = 1 << 20 };
+
+/* --- cost of straight-line code -------------------------------------------------------------------------------------- */
+
+static uint32_t blocking_cost(const replug_pipeline *costs, const struct instruction *instruction)
+{
+    switch (instruction->kind) {
+    case KIND_DIVIDE: return costs->divide;
+    case KIND_CSR:
+    case KIND_CSR_FLOAT: return costs->csr;
+    case KIND_FENCE: { /* predecessor writes and successor reads: the store buffer must drain */
+        const uint32_t predecessor = instruction->bits >> 24 & 15, successor = instruction->bits >> 20 & 15;
+        return (predecessor & 1) && (successor & 2) ? costs->fence : costs->fence_light;
+    }
+    case KIND_FENCE_I: return costs->fence_i;
+    case KIND_AMO:
+    case KIND_LR:
+    case KIND_SC: return costs->atomic;
+    default: return 0;
+    }
+}
+
+/* Cycles, beyond the next one, until the result can be used. */
+static uint32_t latency(const replug_pipeline *costs, const struct instruction *instruction)
+{
+    switch (instruction->kind) {
+    case KIND_LOAD: return instruction->width < 4 ? costs->load_use_narrow : costs->load_use;
+    case KIND_MULTIPLY: return costs->multiply;
+    case KIND_FLOAT: return costs->floating;
+    default: return 0;
+    }
+}
+
+uint32_t observe_cost(const struct replug_machine *machine, const struct instruction *list, uint32_t count)
+{
+    const replug_pipeline *costs = &machine->pipeline;
+    uint32_t ready[64] = {0}, cycle = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct instruction *instruction = &list[i];
+        const uint8_t sources[] = {instruction->rs1, instruction->rs2, instruction->rs3};
+        for (size_t s = 0; s < sizeof sources; s++) {
+            if (sources[s] != NO_REGISTER && sources[s] < 64 && ready[sources[s]] > cycle)
+                cycle = ready[sources[s]];
+        }
+        cycle += 1 + blocking_cost(costs, instruction);
+        if (instruction->rd != NO_REGISTER && instruction->rd < 64)
+            ready[instruction->rd] = cycle + latency(costs, instruction);
+    }
+    return cycle;
+}
+
+static uint32_t edge_cost(const replug_pipeline *costs, const struct block *block, uint64_t start, uint64_t next)
+{
+    switch (block->last_kind) {
+    case KIND_BRANCH: {
+        const bool taken = next != start + (block->size & 0x7fff);
+        return taken == ((block->flags & BLOCK_BACKWARD) != 0) ? 0 : costs->mispredict;
+    }
+    case KIND_JUMP: return costs->jump;
+    case KIND_INDIRECT: return costs->indirect;
+    case KIND_RETURN: return costs->ret;
+    default: return 0;
+    }
+}
+
+/* The first instructions of a block, decoded again: for the rare block that is cut short. */
+static uint32_t prefix_cost(hart *h, uint64_t pc, uint32_t count)
+{
+    enum { LONGEST = 1024 };
+    struct instruction list[LONGEST];
+    uint32_t known = 0;
+
+    while (known < count && known < LONGEST && blocks_instruction(h, pc, &list[known]))
+        pc += list[known++].length;
+    return observe_cost(h->machine, list, known);
+}
+
+static void close_block(hart *h, bool with_edge, uint64_t next)
+{
+    if (h->open == NULL)
+        return;
+    h->cycles += h->open->cost + (with_edge ? edge_cost(&h->machine->pipeline, h->open, h->open_pc, next) : 0);
+    h->open = NULL;
+}
+
+/* --- marks ------------------------------------------------------------------------------------------------------------- */
+
+int replug_mark(replug_machine *machine, uint64_t physical, uint32_t mark, int capture_register)
+{
+    if (!translate_is_ram(machine, physical, 2) || capture_register < 0 || capture_register > 31)
+        return -1;
+    if (machine->mark_count == machine->mark_capacity) {
+        const uint32_t capacity = machine->mark_capacity ? 2 * machine->mark_capacity : 64;
+        struct mark_entry *grown = realloc(machine->marks, capacity * sizeof *grown);
+        if (grown == NULL)
+            return -1;
+        machine->marks = grown;
+        machine->mark_capacity = capacity;
+    }
+    machine->marks[machine->mark_count++] =
+        (struct mark_entry){.physical = physical, .mark = mark, .capture = (int8_t)capture_register};
+    return 0;
+}
+
+static bool writes_register(hart *h, uint64_t from, uint64_t to, int8_t index)
+{
+    struct instruction instruction;
+
+    for (; from < to && blocks_instruction(h, from, &instruction); from += instruction.length) {
+        if (instruction.rd == index)
+            return true;
+    }
+    return false;
+}
+
+/* The capture hooks of all harts: code that is about to be translated anew asks Unicorn for one there. */
+static void hook_capture(hart *h, struct mark_entry *entry, uint64_t pc)
+{
+    if (entry->hooked)
+        return;
+    entry->hooked = true;
+    for (uint32_t i = 0; i < h->machine->config.harts; i++)
+        hart_add_capture_hook(&h->machine->harts[i], pc);
+    h->hook_pending = true;
+}
+
+void observe_new_block(hart *h, struct code_page *code, struct block *block, uint32_t parcel, uint64_t pc)
+{
+    struct replug_machine *machine = h->machine;
+    const uint64_t start = code->physical + 2ull * parcel, end = start + block->size;
+    struct block_mark **link;
+    struct instruction instruction;
+    uint32_t index = 0;
+
+    for (link = &code->marks; *link != NULL;) { /* marks of the block that stood here before */
+        struct block_mark *mark = *link;
+        if (mark->parcel == parcel) {
+            *link = mark->next;
+            free(mark);
+        } else {
+            link = &mark->next;
+        }
+    }
+    for (uint64_t at = start; at < end && blocks_instruction(h, pc + (at - start), &instruction); at += instruction.length, index++) {
+        for (uint32_t i = 0; i < machine->mark_count; i++) {
+            struct mark_entry *entry = &machine->marks[i];
+            struct block_mark *mark;
+            if (entry->physical != at)
+                continue;
+            mark = calloc(1, sizeof *mark);
+            if (mark == NULL)
+                abort();
+            *mark = (struct block_mark){.mark = entry->mark, .parcel = (uint16_t)parcel, .index = (uint16_t)index,
+                                        .cost = (uint16_t)prefix_cost(h, pc, index), .capture = entry->capture};
+            if (entry->capture != 0 && writes_register(h, pc, pc + (at - start), entry->capture)) {
+                mark->hooked = true;
+                hook_capture(h, entry, pc + (at - start));
+            }
+            *link = mark;
+            link = &mark->next;
+            block->flags |= BLOCK_MARKED;
+        }
+    }
+}
+
+static void record(hart *h, const replug_event *event)
+{
+    struct replug_machine *machine = h->machine;
+
+    if (machine->event_count == machine->event_capacity) {
+        const uint32_t capacity = machine->event_capacity ? 2 * machine->event_capacity : 4096;
+        replug_event *grown = realloc(machine->events, capacity * sizeof *grown);
+        if (grown == NULL)
+            abort();
+        machine->events = grown;
+        machine->event_capacity = capacity;
+    }
+    machine->events[machine->event_count++] = *event;
+    if (machine->event_count >= DRAIN_AT && machine->stop == 0) {
+        machine->stop = REPLUG_STOP_OBSERVER;
+        h->ended = true;
+        hart_attend(h);
+    }
+}
+
+void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc)
+{
+    if (h->machine->modelled) {
+        close_block(h, true, pc);
+        h->open = block;
+        h->open_pc = pc;
+    }
+    if (!(block->flags & BLOCK_MARKED))
+        return;
+    h->open_events = h->machine->event_count;
+    h->open_instret = hart_retired(h);
+    for (const struct block_mark *mark = code->marks; mark != NULL; mark = mark->next) {
+        if (mark->parcel != (pc & (PAGE_SIZE - 1)) >> 1)
+            continue;
+        record(h, &(replug_event){.instret = h->open_instret + mark->index,
+                                  .time = machine_now(h) + mark->index,
+                                  .value = mark->capture && !mark->hooked ? hart_get_x(h, (uint32_t)mark->capture) : 0,
+                                  .cycles = h->cycles + mark->cost,
+                                  .mark = mark->mark,
+                                  .hart = h->id});
+    }
+}
+
+/* The register of a mark changes on the way to it, so it is read when the hart gets there. */
+void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    hart *h = user;
+    struct code_page *code = blocks_mapped(h, address);
+    const uint64_t physical = code == NULL ? 0 : code->physical + (address & (PAGE_SIZE - 1));
+
+    (void)uc;
+    (void)size;
+    for (uint32_t i = 0; i < h->machine->mark_count; i++) {
+        const struct mark_entry *entry = &h->machine->marks[i];
+        if (entry->physical != physical || entry->capture == 0)
+            continue;
+        for (uint32_t e = h->machine->event_count; e > h->open_events; e--) {
+            replug_event *event = &h->machine->events[e - 1];
+            if (event->mark == entry->mark && event->hart == h->id) {
+                event->value = hart_get_x(h, (uint32_t)entry->capture);
+                break;
+            }
+        }
+    }
+}
+
+void observe_cut(hart *h, uint32_t executed)
+{
+    struct replug_machine *machine = h->machine;
+
+    if (h->open != NULL) {
+        h->cycles += prefix_cost(h, h->open_pc, executed);
+        h->open = NULL;
+    }
+    while (machine->event_count > h->open_events && machine->events[machine->event_count - 1].hart == h->id &&
+           machine->events[machine->event_count - 1].instret >= h->open_instret + executed)
+        machine->event_count--;
+    h->open_events = machine->event_count;
+}
+
+void observe_device_access(hart *h)
+{
+    if (h->machine->modelled)
+        h->cycles += 1;
+}
+
+void observe_trap(hart *h)
+{
+    if (!h->machine->modelled)
+        return;
+    close_block(h, false, 0);
+    h->cycles += h->machine->pipeline.trap;
+}
+
+/* --- asked by Python ----------------------------------------------------------------------------------------------------- */
+
+void replug_set_pipeline(replug_machine *machine, const replug_pipeline *costs)
+{
+    machine->pipeline = *costs;
+    machine->modelled = true;
+}
+
+uint64_t replug_get_cycles(replug_machine *machine, uint32_t index)
+{
+    hart *h = &machine->harts[index];
+    return h->cycles + (h->open != NULL ? h->open->cost : 0);
+}
+
+uint32_t replug_event_count(replug_machine *machine) { return machine->event_count; }
+
+const replug_event *replug_events(replug_machine *machine) { return machine->events; }
+
+void replug_drain_events(replug_machine *machine)
+{
+    machine->event_count = 0;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        machine->harts[i].open_events = 0;
+}
+
+/* Executions of each instruction of a page of RAM, by parcel.  Returns how many parcels hold a count. */
+uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts)
+{
+    struct code_page *code;
+    uint64_t filled = 0;
+
+    memset(counts, 0, PARCELS * sizeof *counts);
+    if (!translate_is_ram(machine, page_address, PAGE_SIZE))
+        return 0;
+    code = machine->code_pages[(page_address - machine->config.ram_base) >> PAGE_SHIFT];
+    if (code == NULL)
+        return 0;
+    memcpy(counts, code->counts, sizeof code->counts);
+    for (uint32_t start = 0; start < PARCELS; start++) {
+        const struct block *block = &code->blocks[start];
+        uint32_t parcel = start;
+        for (uint32_t i = 0; i < block->instructions && parcel < PARCELS; i++) {
+            uint16_t bits;
+            memcpy(&bits, machine->shadow + (code->physical - machine->config.ram_base) + 2 * parcel, 2);
+            if (code->original[parcel] != 0)
+                bits = (uint16_t)code->original[parcel];
+            counts[parcel] += block->count;
+            parcel += instruction_length(bits) / 2;
+        }
+    }
+    for (uint32_t parcel = 0; parcel < PARCELS; parcel++)
+        filled += counts[parcel] != 0;
+    return filled;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine's public interface: everything that Python may ask of it.
+ *
+ * One machine = some harts (one Unicorn instance each), one RAM, one CLINT, one virtual time.  Unicorn executes
+ * the unprivileged instructions; everything that a hart shares with the world (traps, CSRs, address translation,
+ * timers, MMIO, counters) is done here, so that it is exact, deterministic and the same on every host.
+ *
+ * The declarations between the two cffi marks are read by Python as they stand: plain C, no macros.
+ */
+#ifndef REPLUG_H
+#define REPLUG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* cffi begin */
+typedef struct replug_machine replug_machine;
+
+/* Why replug_run came back. */
+enum replug_stop {
+    REPLUG_STOP_LIMIT = 1,    /* the instruction limit of this call is reached */
+    REPLUG_STOP_EVENT = 2,    /* virtual time has reached the next device event */
+    REPLUG_STOP_REQUEST = 3,  /* replug_request_stop was called (a device asked for it) */
+    REPLUG_STOP_IDLE = 4,     /* every hart waits and no timer or event will ever wake one */
+    REPLUG_STOP_OBSERVER = 5, /* the event buffer is full: drain it and call again */
+    REPLUG_STOP_WILD = 6,     /* a hart does nothing but trap: see replug_wild_* */
+    REPLUG_STOP_FAILURE = 7   /* the engine itself met something it cannot handle: see replug_failure */
+};
+
+typedef struct {
+    uint32_t harts;
+    uint32_t xlen;                  /* 32 or 64 */
+    uint64_t ram_base;
+    uint64_t ram_size;              /* bytes, a multiple of 4096 */
+    uint64_t quantum;               /* instructions a slice; a slice ends at the first block border past it */
+    uint32_t instructions_per_tick; /* of mtime; one instruction is one nanosecond of virtual time */
+    uint32_t hardware_ad;           /* 1: page-table A and D bits are set by hardware (Svadu); 0: they fault (Svade) */
+    uint32_t pmp_entries;           /* 0, 16 or 64 */
+} replug_config;
+
+/* MMIO outside RAM and CLINT.  *fault = 1 makes the access an access fault.  Width 1, 2, 4 or 8 bytes. */
+typedef uint64_t (*replug_mmio_read)(void *user, uint32_t hart, uint64_t address, uint32_t width, int *fault);
+typedef void (*replug_mmio_write)(void *user, uint32_t hart, uint64_t address, uint32_t width, uint64_t value,
+                                  int *fault);
+
+/* What the observer records when a hart passes a mark. */
+typedef struct {
+    uint64_t instret; /* of the hart, before the marked instruction */
+    uint64_t time;    /* virtual time in nanoseconds */
+    uint64_t value;   /* of the captured register, or 0 */
+    uint64_t cycles;  /* of the hart under the in-order model, before the marked instruction */
+    uint32_t mark;    /* as given to replug_mark */
+    uint32_t hart;
+} replug_event;
+
+/* Costs in cycles of the in-order model, added to one cycle an instruction. */
+typedef struct {
+    uint32_t load_use;       /* result of a load used by the next instruction */
+    uint32_t load_use_narrow;/* the same for a load of 1 or 2 bytes */
+    uint32_t load_use_second;/* result of a load used by the instruction after the next */
+    uint32_t multiply;       /* extra cycles until a product can be used */
+    uint32_t divide;         /* extra cycles of a division, which blocks */
+    uint32_t mispredict;     /* a conditional branch that goes the other way than predicted */
+    uint32_t jump;           /* a direct jump or call */
+    uint32_t indirect;       /* an indirect jump or call, returns excepted */
+    uint32_t ret;            /* a return */
+    uint32_t csr;            /* a CSR access */
+    uint32_t fence;          /* a fence that orders earlier stores before later loads */
+    uint32_t fence_light;    /* any other fence */
+    uint32_t fence_i;
+    uint32_t atomic;         /* AMO, LR, SC */
+    uint32_t trap;           /* a trap taken or returned from: the pipeline is refilled */
+    uint32_t floating;       /* extra cycles until a floating-point result can be used */
+} replug_pipeline;
+
+const char *replug_unicorn_version(void);
+replug_machine *replug_create(const replug_config *config);
+void replug_destroy(replug_machine *machine);
+const char *replug_failure(replug_machine *machine);
+void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio_write write, void *user);
+
+int replug_run(replug_machine *machine, uint64_t max_instructions);
+void replug_request_stop(replug_machine *machine);
+uint64_t replug_now(replug_machine *machine);
+uint64_t replug_total_instret(replug_machine *machine);
+uint64_t replug_rounds(replug_machine *machine);
+void replug_set_next_event(replug_machine *machine, uint64_t time);
+
+uint8_t *replug_ram(replug_machine *machine);
+int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length);
+const uint8_t *replug_ram_page_flags(replug_machine *machine);
+int replug_translate_debug(replug_machine *machine, uint32_t hart, uint64_t address, uint64_t *physical);
+
+uint64_t replug_get_x(replug_machine *machine, uint32_t hart, uint32_t index);
+void replug_set_x(replug_machine *machine, uint32_t hart, uint32_t index, uint64_t value);
+uint64_t replug_get_f(replug_machine *machine, uint32_t hart, uint32_t index);
+void replug_set_f(replug_machine *machine, uint32_t hart, uint32_t index, uint64_t value);
+uint64_t replug_get_pc(replug_machine *machine, uint32_t hart);
+void replug_set_pc(replug_machine *machine, uint32_t hart, uint64_t value);
+uint32_t replug_get_privilege(replug_machine *machine, uint32_t hart);
+void replug_set_privilege(replug_machine *machine, uint32_t hart, uint32_t privilege);
+int replug_get_csr(replug_machine *machine, uint32_t hart, uint32_t number, uint64_t *value);
+int replug_set_csr(replug_machine *machine, uint32_t hart, uint32_t number, uint64_t value);
+uint64_t replug_get_instret(replug_machine *machine, uint32_t hart);
+uint64_t replug_get_traps(replug_machine *machine, uint32_t hart);
+int replug_is_waiting(replug_machine *machine, uint32_t hart);
+void replug_set_line(replug_machine *machine, uint32_t hart, uint32_t cause, int level);
+uint32_t replug_recent_blocks(replug_machine *machine, uint32_t hart, uint64_t *starts, uint32_t capacity);
+
+uint32_t replug_wild_hart(replug_machine *machine);
+uint64_t replug_wild_cause(replug_machine *machine);
+uint64_t replug_wild_value(replug_machine *machine);
+uint64_t replug_wild_pc(replug_machine *machine);
+
+uint64_t replug_state_size(replug_machine *machine);
+uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer);
+int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
+
+int replug_mark(replug_machine *machine, uint64_t physical, uint32_t mark, int capture_register);
+void replug_set_pipeline(replug_machine *machine, const replug_pipeline *costs);
+uint64_t replug_get_cycles(replug_machine *machine, uint32_t hart);
+uint32_t replug_event_count(replug_machine *machine);
+const replug_event *replug_events(replug_machine *machine);
+void replug_drain_events(replug_machine *machine);
+uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts);
+/* cffi end */
+
+#endif

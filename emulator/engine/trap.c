@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Traps (privileged manual, 3.1.6 to 3.1.16 and 3.3.2).  A trap is entered here and never by Unicorn, whose own
+ * pending bits stay clear: an interrupt is taken where the architectural state says, at a slice border, when it is
+ * unmasked, after an xret or out of wfi, and so at the same instruction however the run is cut.
+ */
+#include "machine.h"
+
+/* In the order of the manual: MEI, MSI, MTI, SEI, SSI, STI. */
+static const uint8_t priority[] = {IRQ_MEIP, IRQ_MSIP, IRQ_MTIP, IRQ_SEIP, IRQ_SSIP, IRQ_STIP};
+
+enum { BARREN_LIMIT = 64 }; /* traps without an instruction in between, before a hart is called wild */
+
+uint64_t trap_pending(hart *h)
+{
+    uint64_t pending = h->csr.mip | h->lines;
+
+    if (clint_timer_pending(h, machine_now(h)))
+        pending |= BIT(IRQ_MTIP);
+    return pending;
+}
+
+/* A hart that traps and traps without retiring anything will do so for ever: say so instead of spinning. */
+static void watch_for_wildness(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
+{
+    struct replug_machine *machine = h->machine;
+
+    h->trap_count++;
+    if (hart_retired(h) != h->last_trap_retired) {
+        h->last_trap_retired = hart_retired(h);
+        h->barren_traps = 0;
+    } else if (++h->barren_traps == BARREN_LIMIT) {
+        machine->wild_hart = h->id;
+        machine->wild_cause = cause;
+        machine->wild_value = value;
+        machine->wild_pc = pc;
+        machine->stop = REPLUG_STOP_WILD;
+        h->barren_traps = 0;
+        h->ended = true;
+        hart_attend(h);
+    }
+}
+
+void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
+{
+    struct csrs *csr = &h->csr;
+    const bool interrupt = cause >> 63;
+    const uint64_t code = cause & 63;
+    const bool delegated = h->privilege <= MODE_S && ((interrupt ? csr->mideleg : csr->medeleg) >> code & 1);
+    const uint64_t cause_bits =
+        h->machine->config.xlen == 32 && interrupt ? BIT(31) | code : cause;
+    uint64_t vector;
+
+    watch_for_wildness(h, cause, value, pc);
+    observe_trap(h);
+    if (csr->mstatus & MSTATUS_MPRV) /* what M-mode's loads and stores mean is about to change */
+        hart_flush_tlb(h);
+    if (delegated) {
+        csr->sepc = pc;
+        csr->scause = cause_bits;
+        csr->stval = value;
+        csr->mstatus = (csr->mstatus & ~(MSTATUS_SPP | MSTATUS_SPIE | MSTATUS_SIE)) |
+                       (h->privilege == MODE_S ? MSTATUS_SPP : 0) |
+                       (csr->mstatus & MSTATUS_SIE ? MSTATUS_SPIE : 0);
+        vector = csr->stvec;
+        hart_set_privilege(h, MODE_S);
+    } else {
+        csr->mepc = pc;
+        csr->mcause = cause_bits;
+        csr->mtval = value;
+        csr->mstatus = (csr->mstatus & ~(MSTATUS_MPP | MSTATUS_MPIE | MSTATUS_MIE)) |
+                       (uint64_t)h->privilege << 11 | (csr->mstatus & MSTATUS_MIE ? MSTATUS_MPIE : 0);
+        vector = csr->mtvec;
+        hart_set_privilege(h, MODE_M);
+    }
+    h->pc = (vector & ~3ull) + (interrupt && (vector & 1) ? 4 * code : 0);
+    h->waiting = false;
+}
+
+bool trap_take_interrupt(hart *h)
+{
+    const uint64_t enabled = trap_pending(h) & h->csr.mie;
+    uint64_t deliverable = 0;
+
+    if (enabled == 0)
+        return false;
+    if (h->privilege < MODE_M || (h->csr.mstatus & MSTATUS_MIE))
+        deliverable = enabled & ~h->csr.mideleg;
+    if (deliverable == 0 && (h->privilege < MODE_S || (h->privilege == MODE_S && (h->csr.mstatus & MSTATUS_SIE))))
+        deliverable = enabled & h->csr.mideleg;
+    for (size_t i = 0; i < sizeof priority; i++) {
+        if (deliverable & BIT(priority[i])) {
+            trap_enter(h, BIT(63) | priority[i], 0, h->pc);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* mret and sret; false: illegal here. */
+bool trap_return(hart *h, uint32_t from)
+{
+    struct csrs *csr = &h->csr;
+    uint32_t to;
+
+    if (h->privilege < from || (from == MODE_S && h->privilege == MODE_S && (csr->mstatus & MSTATUS_TSR)))
+        return false;
+    if (from == MODE_M) {
+        to = (csr->mstatus & MSTATUS_MPP) >> 11;
+        csr->mstatus = (csr->mstatus & ~(MSTATUS_MIE | MSTATUS_MPP)) | (csr->mstatus & MSTATUS_MPIE ? MSTATUS_MIE : 0) |
+                       MSTATUS_MPIE;
+        h->pc = csr->mepc;
+    } else {
+        to = csr->mstatus & MSTATUS_SPP ? MODE_S : MODE_U;
+        csr->mstatus = (csr->mstatus & ~(MSTATUS_SIE | MSTATUS_SPP)) | (csr->mstatus & MSTATUS_SPIE ? MSTATUS_SIE : 0) |
+                       MSTATUS_SPIE;
+        h->pc = csr->sepc;
+    }
+    if (to != MODE_M && (csr->mstatus & MSTATUS_MPRV)) {
+        csr->mstatus &= ~MSTATUS_MPRV;
+        hart_flush_tlb(h);
+    }
+    observe_trap(h);
+    hart_set_privilege(h, to);
+    return true;
+}
