@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The device tree of the `virt` machine, as firmware and kernels find it through a1."""
+
+from dataclasses import dataclass
+
+from emulator.devices import virt_map
+from emulator.devices.finisher import PASS, RESET
+from emulator.errors import ReplugError
+from emulator.loader.fdt import Node, cells, strings, wide, write_tree
+
+_SOFTWARE, _TIMER, _EXTERNAL = 3, 7, 11  # interrupts of a hart's M-mode; S-mode's external one:
+_SUPERVISOR_EXTERNAL = 9
+
+# Phandles: what nodes call one another.
+_PLIC = 1
+_FINISHER = 2
+_FIRST_HART = 16  # then two a hart: the hart and its interrupt controller
+
+_SOC = "soc"
+_CONSOLE = f"serial@{virt_map.UART_BASE:x}"
+
+
+@dataclass(frozen=True)
+class TreeOptions:
+    """What differs from one `virt` machine to another. Addresses and sizes in bytes; initrd is
+    (first, first behind)."""
+
+    harts: int = 1
+    memory_size: int = virt_map.RAM_DEFAULT_SIZE
+    isa: str = "rv64imafdc_zicsr_zifencei"
+    mmu: str = "sv48"
+    bootargs: str = ""
+    initrd: tuple[int, int] | None = None
+
+
+def device_tree(options: TreeOptions) -> bytes:
+    """The DTB; ReplugError for boot arguments that cannot be part of one."""
+    if "\0" in options.bootargs:
+        raise ReplugError("boot arguments: a NUL character")
+    root = Node(
+        "",
+        {
+            "#address-cells": cells(2),
+            "#size-cells": cells(2),
+            "compatible": strings("riscv-virtio"),
+            "model": strings("riscv-virtio,replug"),
+        },
+    )
+    memory = Node(
+        f"memory@{virt_map.RAM_BASE:x}",
+        {"device_type": strings("memory"), "reg": wide(virt_map.RAM_BASE, options.memory_size)},
+    )
+    root.children = [
+        _chosen(options),
+        memory,
+        _cpus(options),
+        _soc(options),
+        _power("poweroff", PASS),
+        _power("reboot", RESET),
+    ]
+    return write_tree(root)
+
+
+def _chosen(options: TreeOptions) -> Node:
+    node = Node("chosen", {"stdout-path": strings(f"/{_SOC}/{_CONSOLE}")})
+    if options.bootargs:
+        node.properties["bootargs"] = strings(options.bootargs)
+    if options.initrd:
+        node.properties["linux,initrd-start"] = wide(options.initrd[0])
+        node.properties["linux,initrd-end"] = wide(options.initrd[1])
+    return node
+
+
+def _cpus(options: TreeOptions) -> Node:
+    harts = [_hart(hart, options) for hart in range(options.harts)]
+    cluster = Node(
+        "cluster0",
+        children=[Node(f"core{hart}", {"cpu": cells(_hart_phandle(hart))}) for hart in range(options.harts)],
+    )
+    return Node(
+        "cpus",
+        {
+            "#address-cells": cells(1),
+            "#size-cells": cells(0),
+            "timebase-frequency": cells(virt_map.TIMEBASE_FREQUENCY),
+        },
+        [*harts, Node("cpu-map", children=[cluster])],
+    )
+
+
+def _hart(hart: int, options: TreeOptions) -> Node:
+    controller = Node(
+        "interrupt-controller",
+        {
+            "#address-cells": cells(0),
+            "#interrupt-cells": cells(1),
+            "interrupt-controller": b"",
+            "compatible": strings("riscv,cpu-intc"),
+            "phandle": cells(_controller_phandle(hart)),
+        },
+    )
+    return Node(
+        f"cpu@{hart:x}",
+        {
+            "device_type": strings("cpu"),
+            "reg": cells(hart),
+            "status": strings("okay"),
+            "compatible": strings("riscv"),
+            "riscv,isa": strings(options.isa),
+            "mmu-type": strings(f"riscv,{options.mmu}"),
+            "phandle": cells(_hart_phandle(hart)),
+        },
+        [controller],
+    )
+
+
+def _hart_phandle(hart: int) -> int:
+    return _FIRST_HART + 2 * hart
+
+
+def _controller_phandle(hart: int) -> int:
+    return _FIRST_HART + 2 * hart + 1
+
+
+def _soc(options: TreeOptions) -> Node:
+    def wires(*interrupts: int) -> bytes:
+        pairs = (
+            (_controller_phandle(hart), number) for hart in range(options.harts) for number in interrupts
+        )
+        return cells(*(value for pair in pairs for value in pair))
+
+    finisher = _device("test", virt_map.FINISHER_BASE, virt_map.FINISHER_SIZE)
+    finisher.properties |= {
+        "compatible": strings("sifive,test1", "sifive,test0", "syscon"),
+        "phandle": cells(_FINISHER),
+    }
+    clint = _device("clint", virt_map.CLINT_BASE, virt_map.CLINT_SIZE)
+    clint.properties |= {
+        "compatible": strings("sifive,clint0", "riscv,clint0"),
+        "interrupts-extended": wires(_SOFTWARE, _TIMER),
+    }
+    plic = _device("plic", virt_map.PLIC_BASE, virt_map.PLIC_SIZE)
+    plic.properties |= {
+        "compatible": strings("sifive,plic-1.0.0", "riscv,plic0"),
+        "#address-cells": cells(0),
+        "#interrupt-cells": cells(1),
+        "interrupt-controller": b"",
+        "interrupts-extended": wires(_EXTERNAL, _SUPERVISOR_EXTERNAL),
+        "riscv,ndev": cells(virt_map.PLIC_SOURCES - 1),
+        "phandle": cells(_PLIC),
+    }
+    uart = _device("serial", virt_map.UART_BASE, virt_map.UART_SIZE, virt_map.UART_IRQ)
+    uart.properties |= {
+        "compatible": strings("ns16550a"),
+        "clock-frequency": cells(virt_map.UART_CLOCK),
+    }
+    slots = []
+    for slot in range(virt_map.VIRTIO_SLOTS):
+        base = virt_map.VIRTIO_BASE + slot * virt_map.VIRTIO_STRIDE
+        node = _device("virtio_mmio", base, virt_map.VIRTIO_STRIDE, virt_map.VIRTIO_FIRST_IRQ + slot)
+        node.properties["compatible"] = strings("virtio,mmio")
+        slots.append(node)
+    return Node(
+        _SOC,
+        {
+            "#address-cells": cells(2),
+            "#size-cells": cells(2),
+            "compatible": strings("simple-bus"),
+            "ranges": b"",
+        },
+        [finisher, clint, plic, uart, *slots],
+    )
+
+
+def _device(name: str, base: int, size: int, irq: int | None = None) -> Node:
+    node = Node(f"{name}@{base:x}", {"reg": wide(base, size)})
+    if irq is not None:
+        node.properties |= {"interrupt-parent": cells(_PLIC), "interrupts": cells(irq)}
+    return node
+
+
+def _power(name: str, value: int) -> Node:
+    """A store of `value` to the finisher does what the node is called."""
+    return Node(
+        name,
+        {
+            "compatible": strings(f"syscon-{name}"),
+            "regmap": cells(_FINISHER),
+            "offset": cells(0),
+            "value": cells(value),
+        },
+    )
