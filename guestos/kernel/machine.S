@@ -48,6 +48,11 @@ ENTRY machine_trap
 
 .Lstopped:                              // another hart has panicked: this one must not run on
     csrw    mie, zero
+    la      t1, harts_stopped
+    ld      t2, HART_ID(t0)
+    li      t0, 1
+    sll     t0, t0, t2
+    amoor.w.rl zero, t0, (t1)
 1:  wfi
     j       1b
 END machine_trap

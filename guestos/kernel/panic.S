@@ -5,6 +5,8 @@
 #include "layout.inc"
 #include "hart.inc"
 
+#define STOP_ROUNDS         100000
+
     .text
 // panic: a0 = message. Prints it with the hart's number, stops the other harts and ends the machine with failure 1.
 ENTRY panic
@@ -23,11 +25,15 @@ ENTRY panic_trap
     li      s1, 1
 .Lpanic:
     // Only the first hart reports. Others stop here, or in machine_trap when the software interrupt below reaches them.
-    la      t0, panicking
-    li      t1, 1
-    amoswap.w.aqrl t0, t1, (t0)
-    bnez    t0, .Lstop
     ld      t2, HART_ID(tp)
+    addi    t3, t2, 1
+    li      t1, 1
+    la      t4, panicking
+1:  lr.w.aqrl t0, (t4)
+    beq     t0, t3, .Lagain
+    bnez    t0, .Lstop
+    sc.w.aqrl t0, t3, (t4)
+    bnez    t0, 1b
     li      t0, CLINT_MSIP
     la      t3, harts_present
     lw      t3, 0(t3)
@@ -35,6 +41,7 @@ ENTRY panic_trap
     sll     t4, t1, t2
     not     t4, t4
     and     t3, t3, t4                  // every hart that exists but this one
+    mv      s6, t3
 .Lnext_hart:
     andi    t4, t3, 1
     beqz    t4, 1f
@@ -43,6 +50,14 @@ ENTRY panic_trap
     srli    t3, t3, 1
     bnez    t3, .Lnext_hart
 
+    // Give them a while to stop, so that nothing is printed into the report. (One that is in M-mode itself never answers.)
+    li      t0, STOP_ROUNDS
+2:  la      t2, harts_stopped
+    lw      t2, 0(t2)
+    beq     t2, s6, 3f
+    addi    t0, t0, -1
+    bnez    t0, 2b
+3:
     // The console is used without its lock, whose holder may be stopped.
     la      a0, .Ltext_panic
     jal     console_string
@@ -72,6 +87,9 @@ ENTRY panic_trap
 .Lend:
     la      a0, .Ltext_newline
     jal     console_string
+    li      a0, 1
+    j       power_off
+.Lagain:                                // the report itself has failed
     li      a0, 1
     j       power_off
 .Lstop:
@@ -104,6 +122,9 @@ END power_off
 
     .data
     .balign 4
-DATA panicking                          // u32, set by the first hart that panics
+DATA panicking                          // u32, 1 + number of the first hart that panics
     .word   0
 END panicking
+DATA harts_stopped                      // u32, bit h: hart h has stopped because another has panicked
+    .word   0
+END harts_stopped

@@ -38,9 +38,9 @@ ENTRY trap_vector
     li      t0, SYSCALL_COUNT
     bgeu    a7, t0, .Lno_such_call
     slli    a7, a7, 3
-    la      t0, system_call_table
+1:  auipc   t0, %pcrel_hi(system_call_table)
     add     t0, t0, a7
-    ld      t0, 0(t0)
+    ld      t0, %pcrel_lo(1b)(t0)
     jalr    t0                          // a0-a2 as the user gave them; result in a0
 
 .Lsystem_call_return:
