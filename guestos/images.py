@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How the guest's sources become images: kernel, user programs, measuring programs and the disk."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.assemble import assemble
+from toolchain.disk import create_image
+
+GUESTOS = Path(__file__).resolve().parent
+INCLUDE = GUESTOS / "include"
+DATA_PATH = "/data"
+
+Progress = Callable[[str, int, int], None]
+"""Told before each step: what is being made, how many steps are done, how many there are."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One ELF: its name below the output directory, its sources and its linker script."""
+
+    name: str
+    sources: tuple[Path, ...]
+    link_script: Path
+
+
+@dataclass(frozen=True)
+class Built:
+    """What build_all made: the kernel, the user programs by their path on the disk, the measuring programs
+    by name, and the disk image (None if no data were given for it)."""
+
+    kernel: Path
+    user: dict[str, Path]
+    measure: dict[str, Path]
+    disk: Path | None
+
+
+def _sources(directory: str) -> tuple[Path, ...]:
+    return tuple(sorted((GUESTOS / directory).glob("*.S")))
+
+
+def kernel_image() -> Image:
+    """The kernel: every source in kernel/."""
+    return Image("kernel.elf", _sources("kernel"), GUESTOS / "link.ld")
+
+
+def user_images() -> list[Image]:
+    """The user programs: one source in user/ each, and all of user/lib/."""
+    library = _sources("user/lib")
+    return [
+        Image(f"user/{source.stem}.elf", (*library, source), GUESTOS / "user/link.ld")
+        for source in _sources("user")
+    ]
+
+
+def measure_images() -> list[Image]:
+    """The bare-metal measuring programs: one source in measure/ each, and all of measure/lib/."""
+    library = _sources("measure/lib")
+    return [
+        Image(f"measure/{source.stem}.elf", (*library, source), GUESTOS / "measure/link.ld")
+        for source in _sources("measure")
+    ]
+
+
+def disk_files(user: Mapping[str, Path], data: Path | bytes) -> dict[str, Path | bytes]:
+    """What the disk holds: the user programs in the root, and the file that they read, /data."""
+    return {**user, DATA_PATH: data}
+
+
+def build(image: Image, output: Path) -> Path:
+    """Assemble and link one image below the directory `output`. Raises ToolchainError if it does not build."""
+    return assemble(
+        image.sources,
+        output / image.name,
+        link_script=image.link_script,
+        include=[INCLUDE],
+        root=GUESTOS,
+    )
+
+
+def build_all(output: Path, progress: Progress | None = None, *, data: Path | bytes | None = None) -> Built:
+    """Make every image below the directory `output`: kernel.elf, user/NAME.elf, measure/NAME.elf, and,
+    if `data` is given (a host file or the bytes), disk.img with that file as /data.
+
+    What is up to date is not made again. Raises ToolchainError with the assembler's messages.
+    """
+    kernel, user, measure = kernel_image(), user_images(), measure_images()
+    images = [kernel, *user, *measure]
+    steps = len(images) + (data is not None)
+    made: dict[str, Path] = {}
+    for done, image in enumerate(images):
+        if progress is not None:
+            progress(image.name, done, steps)
+        made[image.name] = build(image, output)
+    programs = {f"/{Path(image.name).stem}": made[image.name] for image in user}
+    disk = None
+    if data is not None:
+        if progress is not None:
+            progress("disk.img", steps - 1, steps)
+        disk = create_image(output / "disk.img", disk_files(programs, data))
+    if progress is not None:
+        progress("done", steps, steps)
+    return Built(
+        kernel=made[kernel.name],
+        user=programs,
+        measure={Path(image.name).stem: made[image.name] for image in measure},
+        disk=disk,
+    )

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The specialised read. `open` chose it because of what is constant while the descriptor lives (a regular file of this file
+// system, its block size, the address of its inode) and because, for now, nobody else has the file open: so the offset is
+// private, and the block of the last call is still where it was. Nothing of this is asked again here.
+//
+// It runs with the inside-flag set: every exit clears it, the failing ones too (mutant M8).
+#include "assembly.inc"
+#include "descriptor.inc"
+#include "errno.inc"
+#include "buffer.inc"
+#include "inode.inc"
+#include "replug.inc"
+#include "replug_invoke.inc"
+#include "specialise.inc"
+
+    .text
+
+// is_read(t2 record, a1 user address, a2 bytes) -> bytes, 0 at the end of the file, or -errno. The record is reached only
+// through t2, the pointer of the reader's step 3.
+ENTRY is_read
+    PATH_END "invocation"
+    PATH_IS "trap", "specialised read"
+    ld      t0, RECORD_OFFSET(t2)
+    ld      t1, RECORD_START(t2)
+    ld      t3, RECORD_LENGTH(t2)
+    sub     t1, t0, t1
+    bgeu    t1, t3, is_read_blocks      // not the block of the last call
+    sub     t3, t3, t1
+    bltu    t3, a2, is_read_blocks      // more than is left of it
+
+    // The same block as last time: the bytes are in the buffer that the record holds on to.
+    ld      t3, RECORD_BASE(t2)
+    addi    sp, sp, -32
+    sd      ra, 24(sp)
+    sd      s0, 16(sp)
+    sd      s1, 8(sp)
+    mv      s0, t2
+    mv      s1, a2
+    mv      a0, a1
+    add     a1, t3, t1
+    jal     copy_to_user
+    bnez    a0, 1f
+    ld      t0, RECORD_OFFSET(s0)
+    mv      a0, s1
+    add     t0, t0, s1
+    sd      t0, RECORD_OFFSET(s0)
+1:  PATH_BEGIN "flag clear"
+    REPLUG_LEAVE RECORD_TO_INSIDE(s0)
+    PATH_END "flag clear"
+    ld      ra, 24(sp)
+    ld      s0, 16(sp)
+    ld      s1, 8(sp)
+    addi    sp, sp, 32
+    PATH_VALUE "trap", "bytes", 10
+    ret
+END is_read
+
+// The same for a read that begins in another block, reaches into the next one, or meets the end of the file.
+is_read_blocks:
+    addi    sp, sp, -48
+    sd      ra, 40(sp)
+    sd      s0, 32(sp)
+    sd      s1, 24(sp)
+    sd      s2, 16(sp)
+    sd      s3, 8(sp)
+    sd      s4, 0(sp)
+    mv      s0, t2                      // record
+    mv      s1, a1                      // user address
+    mv      s2, a2                      // bytes still to copy
+    li      s3, 0                       // bytes copied
+
+    ld      t0, RECORD_INODE(s0)
+    ld      t1, RECORD_OFFSET(s0)
+    ld      t0, INODE_SIZE(t0)
+    bgeu    t1, t0, .Ldone              // at the end, or beyond it
+    sub     t0, t0, t1
+    bgeu    t0, s2, 1f
+    mv      s2, t0
+1:  beqz    s2, .Ldone
+
+.Lnext:
+    ld      t0, RECORD_OFFSET(s0)
+    ld      t1, RECORD_START(s0)
+    ld      t3, RECORD_LENGTH(s0)
+    sub     t1, t0, t1
+    bltu    t1, t3, .Lcopy
+    mv      a0, s0
+    jal     is_read_move_window
+    bnez    a0, .Lfailed
+    j       .Lnext
+.Lcopy:
+    sub     s4, t3, t1
+    bgeu    s2, s4, 2f
+    mv      s4, s2
+2:  ld      a1, RECORD_BASE(s0)
+    add     a1, a1, t1
+    mv      a0, s1
+    mv      a2, s4
+    jal     copy_to_user
+    bnez    a0, .Lfailed
+    ld      t0, RECORD_OFFSET(s0)
+    add     t0, t0, s4
+    sd      t0, RECORD_OFFSET(s0)
+    add     s1, s1, s4
+    add     s3, s3, s4
+    sub     s2, s2, s4
+    bnez    s2, .Lnext
+    j       .Ldone
+
+.Lfailed:                               // what was delivered before counts; an error only if there was nothing
+    bnez    s3, .Ldone
+    mv      s3, a0
+.Ldone:
+    mv      a0, s3
+    PATH_BEGIN "flag clear"
+    REPLUG_LEAVE RECORD_TO_INSIDE(s0)
+    PATH_END "flag clear"
+    ld      ra, 40(sp)
+    ld      s0, 32(sp)
+    ld      s1, 24(sp)
+    ld      s2, 16(sp)
+    ld      s3, 8(sp)
+    ld      s4, 0(sp)
+    addi    sp, sp, 48
+    PATH_VALUE "trap", "bytes", 10
+    ret
+    .size is_read_blocks, . - is_read_blocks
+
+// is_read_move_window(a0 record) -> 0 or -errno: bring the window to the block at the record's offset, which is within the
+// file. The inode needs no lock: nobody else has the file open, and its one owner is here.
+is_read_move_window:
+    addi    sp, sp, -32
+    sd      ra, 24(sp)
+    sd      s0, 16(sp)
+    sd      s1, 8(sp)
+    mv      s0, a0
+
+    ld      a0, RECORD_BUFFER(s0)
+    sd      zero, RECORD_LENGTH(s0)
+    sd      zero, RECORD_BUFFER(s0)
+    beqz    a0, 1f
+    jal     buffer_release
+1:  ld      s1, RECORD_INODE(s0)
+    ld      a1, RECORD_OFFSET(s0)
+    srli    a1, a1, IS_READ_BLOCK_SHIFT
+    mv      a0, s1
+    addi    a2, s0, RECORD_TO_DESCRIPTOR
+    jal     block_map
+    bltz    a0, 5f
+    beqz    a0, 3f
+    mv      a1, a0
+    ld      a0, INODE_MOUNT(s1)
+    addi    a2, s0, RECORD_TO_DESCRIPTOR
+    jal     buffer_get
+    bltz    a0, 5f
+    sd      a0, RECORD_BUFFER(s0)
+    ld      t2, BUFFER_DATA(a0)
+    j       4f
+3:  la      t2, zero_block              // a hole reads as zeros
+4:  sd      t2, RECORD_BASE(s0)
+    ld      t0, RECORD_OFFSET(s0)
+    srli    t0, t0, IS_READ_BLOCK_SHIFT
+    slli    t0, t0, IS_READ_BLOCK_SHIFT
+    sd      t0, RECORD_START(s0)
+    ld      t1, INODE_SIZE(s1)          // the window ends with the block or with the file
+    sub     t1, t1, t0
+    li      t0, 1 << IS_READ_BLOCK_SHIFT
+    bgeu    t0, t1, 6f
+    mv      t1, t0
+6:  sd      t1, RECORD_LENGTH(s0)
+    li      a0, 0
+5:  ld      ra, 24(sp)
+    ld      s0, 16(sp)
+    ld      s1, 8(sp)
+    addi    sp, sp, 32
+    ret
+    .size is_read_move_window, . - is_read_move_window

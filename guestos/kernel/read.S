@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The system call read: the reader's steps 1-3, and the generic read, which takes nothing for granted.
+#include "assembly.inc"
+#include "descriptor.inc"
+#include "errno.inc"
+#include "hart.inc"
+#include "inode.inc"
+#include "process.inc"
+#include "replug.inc"
+#include "replug_invoke.inc"
+
+#define READ_FRAME          32
+
+    .text
+
+// sys_read(a0 fd, a1 user address, a2 bytes) -> bytes, 0 at the end of the file, or -errno.
+ENTRY sys_read
+    li      t0, MAX_DESCRIPTORS
+    bgeu    a0, t0, .Lno_descriptor
+    ld      t0, HART_PROCESS(tp)
+    slli    t1, a0, 3
+    add     t0, t0, t1
+    ld      t0, PROCESS_DESCRIPTORS(t0)
+    beqz    t0, .Lnot_yet
+    mv      a0, t0
+.Lstep_1:
+    PATH_BEGIN "invocation"
+    REPLUG_INVOKE a0, read
+.Lno_descriptor:
+    li      a0, -EBADF
+    ret
+
+    // Perhaps a standard descriptor that was never used.
+.Lnot_yet:
+    addi    sp, sp, -32
+    sd      ra, 24(sp)
+    sd      a1, 16(sp)
+    sd      a2, 8(sp)
+    jal     descriptor_of
+    ld      ra, 24(sp)
+    ld      a1, 16(sp)
+    ld      a2, 8(sp)
+    addi    sp, sp, 32
+    bgez    a0, .Lstep_1
+    ret
+END sys_read
+
+// read(a0 descriptor, a1 user address, a2 bytes) -> bytes or -errno: the generic read. Which file, what kind of thing, of which
+// file system, at which offset: it asks at every call, under the locks that protect the answers.
+ENTRY read
+    PATH_IS "invocation", "invocation, not specialised"
+    PATH_END "invocation"
+    PATH_IS "trap", "generic read"
+    addi    sp, sp, -READ_FRAME
+.Lread:
+    sd      ra, 24(sp)
+    sd      s0, 16(sp)
+    sd      s1, 8(sp)
+    sd      s2, 0(sp)
+    mv      s1, a1
+    mv      s2, a2
+    ld      s0, DESCRIPTOR_FILE(a0)
+    mv      a0, s0
+    jal     file_acquire
+    mv      a3, a1
+    mv      a1, s1
+    mv      a2, s2
+    ld      t0, VNODE_OPERATIONS(a0)
+    ld      t0, VNODE_OP_READ(t0)
+    jalr    t0
+    mv      s1, a0
+    mv      a1, a0
+    bgez    a1, 1f
+    li      a1, 0                       // an error moves nothing
+1:  mv      a0, s0
+    jal     file_advance
+    mv      a0, s1
+    ld      ra, 24(sp)
+    ld      s0, 16(sp)
+    ld      s1, 8(sp)
+    ld      s2, 0(sp)
+    addi    sp, sp, READ_FRAME
+    PATH_VALUE "trap", "bytes", 10
+    ret
+END read
+
+// Where a reader that has been in the holding tank comes out when the descriptor is no longer specialised.
+ENTRY read_from_tank
+    PATH_IS "invocation", "invocation, not specialised"
+    PATH_END "invocation"
+    PATH_IS "trap", "read through the holding tank"
+    addi    sp, sp, -READ_FRAME
+    j       .Lread
+END read_from_tank
+
+// The generic read as a target of step 3: a reader that passed step 1 just before the descriptor was replugged finds it
+// behind the pointer, with its flag already set. Left set, the flag would hold up a later replugger for ever (mutant M5).
+ENTRY read_through_pointer
+    PATH_END "invocation"
+    PATH_BEGIN "flag clear"
+    REPLUG_LEAVE DESCRIPTOR_INSIDE(a0)
+    PATH_END "flag clear"
+    j       read
+END read_through_pointer
+
+    .section .rodata
+    .balign 8
+DATA generic_path
+    .dword  read_through_pointer
+END generic_path

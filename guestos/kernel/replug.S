@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The replugger: takes the specialised read out of a descriptor while its owner may be reading through it. The steps are those
+// of the paper's section 4.1; guestos/PROTOCOL.md gives the whole protocol, its invariants and the mutants named here.
+#include "assembly.inc"
+#include "descriptor.inc"
+#include "hart.inc"
+#include "inode.inc"
+#include "lock.inc"
+#include "process.inc"
+#include "replug.inc"
+
+    .text
+
+// replug(a0 descriptor, a1 inode, a2 the process that owned the descriptor when it was found in INODE_SPECIALISED).
+// On return the descriptor is not specialised, or no longer open. May sleep.
+//
+// The caller holds no lock: the thread inside may need any of them to come out (I11, mutant M22), and not its own per-process
+// lock either: two processes that open each other's files would wait for each other (mutant M23). It is not inside a
+// specialised path itself (mutant M21). Its own open of the inode is counted, so nobody specialises the inode anew meanwhile.
+ENTRY replug
+    // Step 1: the per-process lock of the owner: one replugger for a descriptor at a time (I2), and no close meanwhile.
+    PATH_BEGIN "replug"
+    PATH_STEP "replug", "1 per-process lock"
+    addi    sp, sp, -48
+    sd      ra, 40(sp)
+    sd      s0, 32(sp)
+    sd      s1, 24(sp)
+    sd      s2, 16(sp)
+    sd      s3, 8(sp)
+    mv      s0, a0
+    mv      s1, a1
+    mv      s2, a2
+    addi    a0, s2, PROCESS_LOCK
+    jal     sleep_lock_acquire
+    mv      s3, a0                      // s3: did it wait for anything?
+    // Perhaps another guard has done it, or the owner has closed it. That is asked here, under the lock: a replugger that
+    // asked before would store the offset a second time, over the reads made since (I9, mutants M11, M12).
+    ld      t0, INODE_SPECIALISED(s1)
+    bne     t0, s0, .Lalready_done
+
+    // Step 2: the per-file lock: whoever goes into the holding tank now stays there (mutant M14).
+    PATH_STEP "replug", "2 per-file lock"
+    addi    a0, s0, DESCRIPTOR_LOCK
+    jal     sleep_lock_acquire
+    or      s3, s3, a0
+
+    // Step 3: the pointer to the holding tank: nobody enters the specialised path any more.
+    PATH_STEP "replug", "3 pointer to the tank"
+    la      t0, holding_tank_path
+    sd      t0, DESCRIPTOR_PATH(s0)
+    fence   w, r                        // visible before the flag is looked at (mutant M2), as the reader's flag is before
+                                        // it loads the pointer: one of the two sees the other (mutants M1, M13)
+
+    // Step 4: wait until the owner is not inside. What it did there is visible once its flag is seen clear.
+    PATH_STEP "replug", "4 spin on the inside-flag"
+.Lspin:
+    lw      t0, DESCRIPTOR_INSIDE(s0)
+    fence   r, rw
+    bnez    t0, .Linside
+    bnez    s3, .Lcontended
+    PATH_IS "replug", "replug, uncontended"
+    la      t0, replug_counts + REPLUG_UNCONTENDED
+    j       .Lspecialise
+.Lcontended:
+    PATH_IS "replug", "replug, contended"
+    la      t0, replug_counts + REPLUG_CONTENDED
+
+    // Step 5: the less specialised path: the generic one, which takes the offset from the system file table. The record's
+    // offset is only now final (I4, mutant M7).
+.Lspecialise:
+    PATH_STEP "replug", "5 specialise"
+    li      t1, 1
+    amoadd.d zero, t1, (t0)
+    la      a0, file_table_lock
+    jal     spin_acquire
+    ld      t2, DESCRIPTOR_FILE(s0)
+    ld      t1, DESCRIPTOR_RECORD + RECORD_OFFSET(s0)
+    sd      t1, FILE_OFFSET(t2)
+    jal     spin_release
+    ld      a0, DESCRIPTOR_RECORD + RECORD_BUFFER(s0)
+    sd      zero, DESCRIPTOR_RECORD + RECORD_BUFFER(s0)
+    beqz    a0, .Lupdate
+    jal     buffer_release
+
+    // Step 6: the descriptor: all of the above before the pointer, the pointer before the inode is seen unspecialised.
+.Lupdate:
+    PATH_STEP "replug", "6 descriptor update"
+    la      t0, generic_path
+    fence   rw, w
+    sd      t0, DESCRIPTOR_PATH(s0)
+    sw      zero, DESCRIPTOR_SPECIALISED(s0)
+    fence   w, w
+    sd      zero, INODE_SPECIALISED(s1)
+
+    // Step 7: the per-file lock: the holding tank lets go.
+    PATH_STEP "replug", "7 release file"
+    addi    a0, s0, DESCRIPTOR_LOCK
+    jal     sleep_lock_release
+
+    // Step 8: the per-process lock: the next replugger finds nothing left to do.
+.Lrelease_process:
+    PATH_STEP "replug", "8 release process"
+    addi    a0, s2, PROCESS_LOCK
+    jal     sleep_lock_release
+    PATH_END "replug"
+    ld      ra, 40(sp)
+    ld      s0, 32(sp)
+    ld      s1, 24(sp)
+    ld      s2, 16(sp)
+    ld      s3, 8(sp)
+    addi    sp, sp, 48
+    ret
+
+.Lalready_done:
+    PATH_IS "replug", "replug, already done"
+    la      t0, replug_counts + REPLUG_ALREADY_DONE
+    li      t1, 1
+    amoadd.d zero, t1, (t0)
+    j       .Lrelease_process
+
+    // Somebody is inside. If it waits for the disk, sleep until it has what it waits for, and look at the flag again: it is
+    // still inside (mutant M15). This is looked at on every turn, for the wait may begin after the first.
+.Linside:
+    li      s3, 1
+    lw      t0, DESCRIPTOR_BLOCKED + SLEEP_LOCK_HELD(s0)
+    beqz    t0, 1f
+    addi    a0, s0, DESCRIPTOR_BLOCKED
+    jal     sleep_lock_acquire
+    addi    a0, s0, DESCRIPTOR_BLOCKED
+    jal     sleep_lock_release
+    j       .Lspin
+    // If it runs on another hart it is out in a moment: spin. If not, it needs a hart, perhaps this one.
+1:  lw      t0, PROCESS_STATE(s2)
+    li      t1, STATE_RUNNING
+    beq     t0, t1, .Lspin
+    jal     preempt
+    j       .Lspin
+END replug
+
+    .bss
+    .balign 8
+// How often a replug took which course, and how often a reader was held in the tank (for whoever asks: a debugger, a test).
+DATA replug_counts
+    .space  REPLUG_COUNTS_BYTES
+END replug_counts
