@@ -34,17 +34,14 @@ def default_cache() -> Path:
     chosen = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
     if chosen:
         return Path(chosen)
+    fallback = Path(tempfile.gettempdir()) / f"replug-zig-{os.getuid()}"
     base = os.environ.get("XDG_CACHE_HOME")
-    directory = (Path(base) if base else Path.home() / ".cache") / "replug" / "zig"
     try:
+        directory = (Path(base) if base else Path.home() / ".cache") / "replug" / "zig"
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return Path(tempfile.gettempdir()) / f"replug-zig-{os.getuid()}"
-    return (
-        directory
-        if os.access(directory, os.W_OK)
-        else Path(tempfile.gettempdir()) / f"replug-zig-{os.getuid()}"
-    )
+    except (OSError, RuntimeError):  # RuntimeError: no home directory is known
+        return fallback
+    return directory if os.access(directory, os.W_OK) else fallback
 
 
 def run_zig_cc(arguments: Sequence[str], *, directory: Path, cache: Path | None) -> tuple[int, str]:

@@ -55,6 +55,8 @@ def test_bytes_do_not_depend_on_the_place(tmp_path: Path, cache: Path) -> None:
     first = build(tmp_path / "here", cache)
     assert first == build(tmp_path / "far" / "away", cache / "other")
     assert str(tmp_path).encode() not in first
+    shutil.rmtree(tmp_path / "here" / "out")
+    assert build(tmp_path / "here", cache) == first
 
 
 def test_nothing_runs_when_nothing_changed(
@@ -93,6 +95,32 @@ def test_each_input_counts(tmp_path: Path, cache: Path, name: str) -> None:
     assert changed != first
     if name == "blob.bin":
         assert b"BBBB" in changed and b"AAAA" not in changed
+
+
+def test_assembler_includes_and_link_script_includes_count(tmp_path: Path, cache: Path) -> None:
+    top = tmp_path / "t"
+    make_tree(top)
+    (top / "helper.S").write_text('.globl helper\nhelper: ret; .include "inner.inc"\n')
+    (top / "inc" / "inner.inc").write_text('.section .rodata; .incbin "blob.bin"\n')
+    (top / "link.ld").write_text("INCLUDE place.ld\n" + SCRIPT.replace("0x80000000", "place"))
+    (top / "place.ld").write_text("place = 0x80000000;\n")
+    made = [build(top, cache)]
+    (top / "blob.bin").write_bytes(b"DDDD")
+    made.append(build(top, cache))
+    (top / "inc" / "inner.inc").write_text('.section .rodata; .byte 9; .incbin "blob.bin"\n')
+    made.append(build(top, cache))
+    (top / "place.ld").write_text("place = 0x80002000;\n")
+    made.append(build(top, cache))
+    assert len(set(made)) == 4 and [b"DDDD" in data for data in made] == [False, True, True, True]
+
+
+def test_default_root_does_not_show_where_the_tree_lies(tmp_path: Path, cache: Path) -> None:
+    sources = make_tree(tmp_path / "t")
+    out = assemble(
+        sources, tmp_path / "a.elf", link_script=tmp_path / "t" / "link.ld",
+        include=[tmp_path / "t" / "inc"], cache=cache,
+    )  # fmt: skip
+    assert str(tmp_path).encode() not in out.read_bytes()
 
 
 def test_include_that_appears_later_is_noticed(tmp_path: Path, cache: Path) -> None:
