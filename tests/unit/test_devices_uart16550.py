@@ -174,6 +174,10 @@ def test_loopback() -> None:
     assert harness.output == b""
     assert harness.read(LSR) & 3 == 3 and harness.read(LSR) & 2 == 0, "overrun, cleared by reading"
     assert [harness.read(DATA) for _ in range(17)] == [*range(16), 0]
+    for control in (0, 1, 3):  # FIFOs off, on, and reset: what was looped is gone each time
+        harness.write(DATA, 1)
+        harness.write(FCR, control)
+        assert not harness.read(LSR) & 1
     harness.write(MCR, 0)
     assert harness.read(DATA) == ord("z")
 

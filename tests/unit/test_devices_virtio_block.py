@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The block device as its driver sees it: handshake, requests, times, interrupts, state."""
 
+import os
 from pathlib import Path
 
 import pytest
-from virtio_driver import AVAILABLE, FREE, GET_ID, READ, SECTORS, WRITE, Driver, make_disk
+from virtio_driver import AVAILABLE, FREE, GET_ID, READ, SECTORS, STATUSES, WRITE, Driver, make_disk
 
 from emulator.devices.device import BusError
 from emulator.devices.disk import SECTOR, Disk
@@ -173,17 +174,41 @@ def test_reset_forgets_requests_under_way(driver: Driver) -> None:
     driver.put(0x70, 0)
     assert driver.get(0x70) == 0 and driver.get(0x44) == 0
     driver.start()
+    driver.request(READ, 5, SECTOR)
     driver.request(WRITE, 5, SECTOR, slot=1)
+    driver.board.time += 1000
     driver.notify()
-    driver.board.run()
-    assert driver.used() == [(FREE, 1)], "only the second request, from after the reset"
+    for now, used in ((40_000, [(FREE, 1)]), (100_300, []), (101_300, [(0, SECTOR + 1)])):
+        while (event := driver.board.queue.pop_due(now)) is not None:
+            driver.block.event(event.what)
+        assert driver.used() == used, "the request from before the reset was due at 100,250"
 
 
 def test_ring_wraps_round(driver: Driver) -> None:
     driver.start(size=4)
     for number in range(10):
-        assert driver.transfer(READ, number, SECTOR) == (0, SECTOR + 1)
+        head = driver.add(
+            [(driver.header(READ, number), 16, 0), (driver.FIRST_DATA, SECTOR + 1, 2)], first=number % 3
+        )
+        driver.notify()
+        driver.board.run()
+        assert driver.used() == [(head, SECTOR + 1)]
         assert driver.data(SECTOR) == bytes([number]) * SECTOR
+
+
+def test_request_beyond_64_mib_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "large.img"
+    path.touch()
+    os.truncate(path, 256 << 20)
+    driver = Driver(Disk(path), ram_size=4 << 20)
+    driver.start()
+    for rest, status in ((0, 0), (SECTOR, 1)):
+        data = [(driver.FIRST_DATA, 2 << 20, 2)] * 32 + [(driver.FIRST_DATA, rest, 2)]
+        driver.add([(driver.header(READ, 0), 16, 0), *data, (STATUSES, 1, 2)])
+        driver.notify()
+        driver.board.run()
+        assert driver.board.memory_read(STATUSES, 1)[0] == status
+        assert driver.get(0x70) == 15
 
 
 def test_indexes_wrap_at_16_bits(driver: Driver) -> None:

@@ -55,7 +55,9 @@ def test_descriptor_loop(driver: Driver) -> None:
     for number in range(3):
         descriptor(driver, number, (DATA, 16, READABLE | MORE, (number + 1) % 3))
     driver.make_available(0)
+    before = driver.board.bytes_moved
     driver.notify()
+    assert driver.board.bytes_moved - before == 4 + 2 + 8 * 16, "no more descriptors than there are"
     needs_reset(driver, "loop")
 
 
@@ -114,6 +116,17 @@ def test_status_outside_ram(driver: Driver) -> None:
 def test_one_descriptor_in_two_requests(driver: Driver) -> None:
     driver.request(0, 0, SECTOR)
     driver.make_available(0)
+    driver.notify()
+    needs_reset(driver, "under way")
+
+
+def test_two_requests_that_share_descriptors(driver: Driver) -> None:
+    for number in range(1, 6):
+        descriptor(driver, number, (DATA, 16, WRITABLE | (MORE if number < 5 else 0), number + 1))
+    for head in (0, 6):
+        descriptor(driver, head, (DATA, 16, MORE, 1))
+    driver.make_available(0)
+    driver.make_available(6)
     driver.notify()
     needs_reset(driver, "under way")
 

@@ -35,8 +35,8 @@ class Driver:
 
     FIRST_DATA = DATA
 
-    def __init__(self, disk: Disk) -> None:
-        self.board = TestBoard()
+    def __init__(self, disk: Disk, ram_size: int = 1 << 20) -> None:
+        self.board = TestBoard(ram_size)
         self.block = VirtioBlock(disk)
         self.board.add(self.block)
         self.size = 128
