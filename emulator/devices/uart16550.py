@@ -106,7 +106,7 @@ class Uart16550(Device):
 
     def _update(self) -> None:
         """Drive the interrupt line; also while it is high already (a new request, see plic.py)."""
-        level = self._cause() != _IIR_NONE
+        level = self._ier != 0 and self._cause() != _IIR_NONE
         if level or self._level:
             self._level = level
             self.board.set_interrupt(self._irq, level)
