@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machine: harts, RAM and devices put together, an image loaded, and the run driven to its end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from emulator.bus import Bus, hart_line
+from emulator.devices import virt_map
+from emulator.devices.disk import Disk
+from emulator.devices.finisher import Finisher
+from emulator.devices.plic import Plic
+from emulator.devices.uart16550 import Uart16550
+from emulator.devices.virtio_block import VirtioBlock
+from emulator.devices.virtio_mmio import EmptySlot
+from emulator.engine import Engine, EngineConfig, StopReason
+from emulator.engine.native import NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, WildHart
+from emulator.errors import ReplugError
+from emulator.loader.devicetree import TreeOptions, device_tree
+from emulator.loader.elf import open_image, place_elf
+from emulator.loader.placement import Placement, Ram, highest_free
+from emulator.options import MachineOptions
+from toolchain.image import Image
+
+A0, A1 = 10, 11
+SLICE_OF_RUN = 50_000_000  # instructions between two looks at the outside world
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    reason: "exit" (the guest said so), "limit" (max_instructions), "idle" (all harts wait and nothing will wake one),
+    "wild" (a hart does nothing but trap).  status: what the guest gave, else 1.
+    """
+
+    reason: str
+    status: int
+    wild: WildHart | None = None
+
+
+class Machine:
+    """A deterministic multicore RISC-V `virt` machine with an image in its RAM.
+
+    >>> machine = Machine("kernel.elf", MachineOptions(harts=4, disk=Path("disk.img")))
+    >>> outcome = machine.run()
+    >>> outcome.status, machine.instret(0), machine.state_hash()
+
+    The console's output goes to `console` as bytes; input is given with `type`.  The same image, options and input
+    give the same run, instruction by instruction.  Use it as a context manager, or call `close`.
+    """
+
+    def __init__(
+        self,
+        image: Path | str | Image,
+        options: MachineOptions | None = None,
+        console: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self.options = options or MachineOptions()
+        self.image = image if isinstance(image, Image) else open_image(Path(image))
+        self._disk: Disk | None = None
+        self._exit: tuple[str, int] | None = None
+        self.inputs: list[tuple[int, int, bytes]] = []  # (instructions retired, virtual time, typed bytes)
+        loaded = place_elf(self.image, Ram(virt_map.RAM_BASE, self.options.memory), self.image.bits)
+        if self.image.bits != 64:
+            raise ReplugError(f"{self.image.path}: 32-bit images cannot be run yet")
+        self.bus = Bus()
+        if self.options.disk is not None:
+            self._disk = Disk(self.options.disk, self.options.disk_write)
+        self.engine = Engine(
+            EngineConfig(
+                harts=self.options.harts,
+                ram_size=self.options.memory,
+                quantum=self.options.quantum,
+                instructions_per_tick=virt_map.NS_PER_TICK,
+                hardware_ad=int(self.options.hardware_ad),
+            ),
+            self.bus.load,
+            self.bus.store,
+        )
+        self.uart = Uart16550(console or (lambda _data: None))
+        self.plic = Plic(self.options.harts, hart_line(lambda: self.engine))
+        self.bus.connect(self.engine, self.plic, self._devices())
+        self._load(list(loaded.placements), loaded.entry)
+
+    def _devices(self) -> list[Finisher | Uart16550 | VirtioBlock | EmptySlot]:
+        devices: list[Finisher | Uart16550 | VirtioBlock | EmptySlot] = [Finisher(self._request_exit), self.uart]
+        first = 0
+        if self._disk is not None:
+            devices.append(VirtioBlock(self._disk))
+            first = 1
+        devices += [EmptySlot(slot) for slot in range(first, virt_map.VIRTIO_SLOTS)]
+        return devices
+
+    def _load(self, placements: list[Placement], entry: int) -> None:
+        tree = device_tree(
+            TreeOptions(harts=self.options.harts, memory_size=self.options.memory, bootargs=self.options.bootargs)
+        )
+        ram = Ram(virt_map.RAM_BASE, self.options.memory)
+        tree_address = highest_free("the device tree", len(tree), ram, placements)
+        placements = [*placements, Placement("the device tree", tree_address, tree, len(tree))]
+        for piece in placements:
+            self.engine.ram_write(piece.address, piece.data)
+        for hart in range(self.options.harts):
+            self.engine.set_pc(hart, entry)
+            self.engine.set_x(hart, A0, hart)
+            self.engine.set_x(hart, A1, tree_address)
+
+    def _request_exit(self, reason: str, code: int) -> None:
+        self._exit = (reason, code)
+        self.engine.request_stop()
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give memory and files back to the host."""
+        self.engine.close()
+        if self._disk is not None:
+            self._disk.close()
+
+    # --- running ---
+
+    def type(self, data: bytes) -> None:
+        """Characters arrive at the console now: part of the run, and so noted with their place in it."""
+        if data:
+            self.inputs.append((self.engine.total_instret, self.engine.now, data))
+            self.uart.receive(data)
+
+    def run(
+        self,
+        max_instructions: int | None = None,
+        between: Callable[[StopReason], bool] | None = None,
+    ) -> Outcome:
+        """Run to the end, or until so many more instructions have retired over all harts (to a block border).
+
+        `between` is called whenever the engine comes back: at least every 50 million instructions, when all harts
+        sleep without anything to wake them, and when observers' events want draining.  It may type, and answers
+        whether to go on when all harts sleep.
+        """
+        left = NO_LIMIT if max_instructions is None else max_instructions
+        while True:
+            before = self.engine.total_instret
+            reason = self.engine.run(min(left, SLICE_OF_RUN))
+            left -= self.engine.total_instret - before
+            if self._exit is not None:
+                (kind, code), self._exit = self._exit, None
+                if between is not None:
+                    between(reason)
+                return Outcome("exit", code if kind == "fail" else 0)
+            if reason is StopReason.EVENT:
+                self.bus.run_due_events()
+            go_on = between(reason) if between is not None else False
+            if reason is StopReason.WILD:
+                return Outcome("wild", 1, self.engine.wild)
+            if reason is StopReason.IDLE and not go_on:
+                return Outcome("idle", 1)
+            if left <= 0:
+                return Outcome("limit", 1)
+
+    # --- looking ---
+
+    @property
+    def harts(self) -> int:
+        return self.options.harts
+
+    def instret(self, hart: int) -> int:
+        """Instructions retired by a hart."""
+        return self.engine.instret(hart)
+
+    def read_physical(self, address: int, length: int) -> bytes:
+        """Bytes of RAM; ReplugError when not all of them are RAM."""
+        offset = address - virt_map.RAM_BASE
+        if offset < 0 or length < 0 or offset + length > self.options.memory:
+            raise ReplugError(f"{address:#x}: {length} bytes from there are not all RAM")
+        return bytes(self.engine.ram[offset : offset + length])
+
+    def read_virtual(self, hart: int, address: int, length: int) -> bytes | None:
+        """Bytes as a hart sees them now; None where something is not mapped or not RAM."""
+        data = b""
+        while len(data) < length:
+            at = address + len(data)
+            physical = self.engine.translate(hart, at)
+            if physical is None:
+                return None
+            piece = min(length - len(data), PAGE_SIZE - at % PAGE_SIZE)
+            try:
+                data += self.read_physical(physical, piece)
+            except ReplugError:
+                return None
+        return data
+
+    def state_hash(self) -> str:
+        """128 bits over every register, CSR, page of RAM and device: equal for equal machines, on any host."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(self.engine.save())
+        zero = bytes(PAGE_SIZE)
+        ram = self.engine.ram
+        for index, flags in enumerate(self.engine.page_flags.tobytes()):
+            if flags & PAGE_TOUCHED:
+                page = ram[index * PAGE_SIZE : (index + 1) * PAGE_SIZE]
+                if page != zero:
+                    digest.update(index.to_bytes(8, "little"))
+                    digest.update(page)
+        for device in self.bus.devices:
+            state = device.save()
+            digest.update(device.name.encode() + b"\0" + len(state).to_bytes(8, "little"))
+            digest.update(state)
+        digest.update(self.bus.events.save())
+        return digest.hexdigest()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What can be chosen about a machine.  Everything here is part of a run's identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from emulator.devices import virt_map
+from emulator.errors import ReplugError
+
+MAX_HARTS = 64
+MAX_MEMORY = 16 << 30
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """Options of a `virt` machine.
+
+    harts: how many; memory: bytes of RAM; quantum: instructions a slice (a slice ends at the first block border
+    past it); disk: image file for virtio slot 0, copy-on-write unless disk_write; bootargs: for the device tree;
+    hardware_ad: page-table A and D bits are set by hardware (Svadu), else they fault (Svade).
+    """
+
+    harts: int = 1
+    memory: int = virt_map.RAM_DEFAULT_SIZE
+    quantum: int = 1000
+    disk: Path | None = None
+    disk_write: bool = False
+    bootargs: str = ""
+    hardware_ad: bool = True
+    bios: Literal["none"] = "none"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.harts <= MAX_HARTS:
+            raise ReplugError(f"harts: {self.harts}: between 1 and {MAX_HARTS} are possible")
+        if not 1 << 20 <= self.memory <= MAX_MEMORY or self.memory % 4096:
+            raise ReplugError(f"memory: {self.memory} bytes: 1 MiB to 16 GiB, in pages of 4096 bytes, are possible")
+        if not 1 <= self.quantum < 1 << 40:
+            raise ReplugError(f"quantum: {self.quantum}: at least 1 instruction, less than 2^40")
+        if self.disk_write and self.disk is None:
+            raise ReplugError("--disk-write: there is no disk to write to")
