@@ -32,7 +32,7 @@ ENTRY copy_to_user
     ret
 .Lmany_to:
     mv      a3, a0
-    j       .Lcopy
+    j       user_copy
 END copy_to_user
 
 // copy_from_user: a0 = kernel destination, a1 = user source, a2 = bytes. Result and clobbers as copy_to_user.
@@ -54,15 +54,15 @@ ENTRY copy_from_user
     ret
 .Lmany_from:
     mv      a3, a1
-    j       .Lcopy
+    j       user_copy
 END copy_from_user
 
 .Lfault:
     li      a0, -EFAULT
     ret
 
-// .Lcopy: a0 = destination, a1 = source, a2 = bytes, a3 = whichever of the two is the user's, in gigapage 1, t0 = 1.
-.Lcopy:
+// user_copy: the common part. a0 = destination, a1 = source, a2 = bytes, a3 = whichever of the two is the user's, in gigapage 1, t0 = 1.
+ENTRY user_copy
     beqz    a2, .Lnothing
     srli    t1, a2, 30                  // so that the sum below cannot wrap
     bnez    t1, .Lfault
@@ -73,21 +73,20 @@ END copy_from_user
     lui     t1, SUM_UPPER
     csrs    sstatus, t1
     add     t0, a0, a2                  // end of the destination
-    xor     t1, a0, a1
-    andi    t1, t1, 7
-    bnez    t1, .Lbytes                 // differently aligned
     li      t1, 16
     bltu    a2, t1, .Lbytes
+    andi    a6, t0, -8                  // end of the whole doublewords of the destination
 .Lhead:
     andi    t1, a0, 7
-    beqz    t1, .Laligned
+    beqz    t1, .Lhead_done
     lb      t1, 0(a1)
     sb      t1, 0(a0)
     addi    a1, a1, 1
     addi    a0, a0, 1
     j       .Lhead
-.Laligned:
-    andi    a6, t0, -8                  // end of the whole doublewords
+.Lhead_done:
+    andi    t2, a1, 7
+    bnez    t2, .Lmerge
     addi    a7, a6, -56                 // a block of 64 bytes fits while a0 is below this
     bgeu    a0, a7, .Ldoublewords
 .Lblock:
@@ -117,6 +116,43 @@ END copy_from_user
     addi    a1, a1, 8
     addi    a0, a0, 8
     j       .Ldoublewords
+
+    // The source is t2 bytes into a doubleword: each doubleword of the destination comes from two aligned ones of the source.
+    // Both hold bytes of the source range, so no page is touched that the range does not touch.
+.Lmerge:
+    sub     a1, a1, t2
+    slli    t3, t2, 3                   // bits of the first that are not wanted
+    neg     t4, t3                      // shifts take it modulo 64
+    ld      t1, 0(a1)
+    addi    a7, a6, -8                  // two doublewords fit while a0 is below this
+    bgeu    a0, a7, .Lmerge_one
+.Lmerge_two:
+    ld      t5, 8(a1)
+    srl     a2, t1, t3
+    sll     a3, t5, t4
+    ld      t1, 16(a1)
+    or      a2, a2, a3
+    sd      a2, 0(a0)
+    srl     t5, t5, t3
+    sll     t6, t1, t4
+    or      t5, t5, t6
+    sd      t5, 8(a0)
+    addi    a1, a1, 16
+    addi    a0, a0, 16
+    bltu    a0, a7, .Lmerge_two
+.Lmerge_one:
+    bgeu    a0, a6, .Lmerge_end
+    ld      t5, 8(a1)
+    srl     t1, t1, t3
+    sll     t6, t5, t4
+    or      t1, t1, t6
+    sd      t1, 0(a0)
+    addi    a1, a1, 8
+    addi    a0, a0, 8
+.Lmerge_end:
+    add     a1, a1, t2
+    j       .Ltail
+
 .Lbytes:
     lb      t1, 0(a1)
     sb      t1, 0(a0)
@@ -129,6 +165,7 @@ END copy_from_user
 .Lnothing:
     li      a0, 0
     ret
+END user_copy
 
 // copy_string_from_user: a0 = kernel destination, a1 = user source, a2 = room in bytes (NUL included). Result: length without
 // NUL, -EFAULT, or -ENAMETOOLONG if no NUL was found in that room. Leaf; clobbers t0-t4, a1, a2.
