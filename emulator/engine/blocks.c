@@ -78,15 +78,18 @@ void blocks_map(hart *h, uint64_t virtual, struct code_page *code)
         else
             map->overflow[map->overflow_count++] = *slot;
     }
+    if (slot->page == ~0ull)
+        map->used[map->used_count++] = (uint16_t)(page % CODE_SLOTS);
     *slot = (struct code_slot){page, code};
 }
 
 void blocks_unmap_all(hart *h)
 {
     for (int regime = 0; regime < 2; regime++) {
-        for (uint32_t i = 0; i < CODE_SLOTS; i++)
-            h->regimes[regime].slots[i].page = ~0ull;
-        h->regimes[regime].overflow_count = 0;
+        struct code_map *map = &h->regimes[regime];
+        for (uint32_t i = 0; i < map->used_count; i++)
+            map->slots[map->used[i]].page = ~0ull;
+        map->used_count = map->overflow_count = 0;
     }
 }
 

@@ -57,8 +57,10 @@ static void write_status(hart *h, uint64_t value, uint64_t mask)
     h->csr.mstatus = after;
     hart_push_fs(h);
     if (((before ^ after) & MSTATUS_MPRV) || ((after & MSTATUS_MPRV) && ((before ^ after) & (MSTATUS_MPP | MSTATUS_SUM | MSTATUS_MXR))) ||
-        ((before & ~after & MSTATUS_SUM) && h->sum_used) || ((before & ~after & MSTATUS_MXR) && h->mxr_used))
+        ((before & ~after & MSTATUS_MXR) && h->mxr_used))
         hart_flush_tlb(h);
+    if ((before ^ after) & MSTATUS_SUM)
+        hart_select_tlb(h);
 }
 
 static uint64_t counter(const hart *h, uint64_t offset, uint32_t bit)

@@ -50,17 +50,37 @@ void hart_set_f(hart *h, uint32_t index, uint64_t value) { uc_reg_write(h->uc, U
 
 static uint64_t get_pc(hart *h) { return get_register(h, UC_RISCV_REG_PC); }
 
+/*
+ * To Unicorn the privilege mode is only the name of a TLB: 0, 1 or 3.  User mode has the first, supervisor mode the
+ * second; the third serves machine mode, and supervisor mode while SUM opens the user's pages to it, so that a kernel
+ * that opens and closes them around each copy loses no translation.
+ */
+enum { TLB_USER = 0, TLB_SUPERVISOR = 1, TLB_THIRD = 3 };
+
+void hart_select_tlb(hart *h)
+{
+    const bool open = h->privilege == MODE_S && (h->csr.mstatus & MSTATUS_SUM);
+    const uint32_t tlb = h->privilege == MODE_U ? TLB_USER : h->privilege == MODE_S && !open ? TLB_SUPERVISOR : TLB_THIRD;
+
+    h->codes = &h->regimes[h->privilege == MODE_M ? 0 : 1];
+    if (tlb == TLB_THIRD && h->third_tlb_open != open) {
+        h->third_tlb_open = open;
+        hart_flush_tlb(h);
+    }
+    if (tlb != h->tlb) {
+        h->tlb = tlb;
+        set_register(h, UC_RISCV_REG_PRIV, tlb);
+    }
+}
+
 void hart_set_privilege(hart *h, uint32_t privilege)
 {
-    if (privilege == h->privilege)
-        return;
     h->privilege = privilege;
-    h->codes = &h->regimes[privilege == MODE_M ? 0 : 1];
-    set_register(h, UC_RISCV_REG_PRIV, privilege);
+    hart_select_tlb(h);
 }
 
 /* Writing the privilege mode drops the reservation of LR as a side effect. */
-void hart_drop_reservation(hart *h) { set_register(h, UC_RISCV_REG_PRIV, h->privilege); }
+void hart_drop_reservation(hart *h) { set_register(h, UC_RISCV_REG_PRIV, h->tlb); }
 
 /* Unicorn checks CSR numbers against its own privilege mode, silently. */
 static uint64_t unicorn_csr(hart *h, int id, bool write, uint64_t value)
@@ -72,7 +92,7 @@ static uint64_t unicorn_csr(hart *h, int id, bool write, uint64_t value)
         set_register(h, id, value);
     else
         result = get_register(h, id);
-    set_register(h, UC_RISCV_REG_PRIV, h->privilege);
+    set_register(h, UC_RISCV_REG_PRIV, h->tlb);
     return result;
 }
 
@@ -115,7 +135,7 @@ void hart_flush_tlb(hart *h)
 {
     uc_ctl_flush_tlb(h->uc);
     blocks_unmap_all(h);
-    h->sum_used = h->mxr_used = false;
+    h->mxr_used = false;
 }
 
 void hart_attend(hart *h) { h->floor = INT64_MAX; }
@@ -137,10 +157,14 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     h->id = id;
     h->privilege = MODE_M;
     h->codes = &h->regimes[0];
+    h->tlb = TLB_THIRD;
     h->fault_cause = CAUSE_NONE;
     h->mtimecmp = ~0ull;
     h->last_trap_retired = ~0ull;
-    blocks_unmap_all(h);
+    for (int regime = 0; regime < 2; regime++) {
+        for (uint32_t i = 0; i < CODE_SLOTS; i++)
+            h->regimes[regime].slots[i].page = ~0ull;
+    }
     error = uc_open(UC_ARCH_RISCV, config->xlen == 64 ? UC_MODE_RISCV64 : UC_MODE_RISCV32, &h->uc);
     if (error == UC_ERR_OK)
         error = uc_ctl_set_tcg_buffer_size(h->uc, TRANSLATION_BUFFER);
@@ -162,7 +186,7 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
         machine_fail(machine, "hart %u: unicorn: %s", id, uc_strerror(error));
         return false;
     }
-    set_register(h, UC_RISCV_REG_PRIV, MODE_M);
+    set_register(h, UC_RISCV_REG_PRIV, TLB_THIRD);
     unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, 0);
     return true;
 }

@@ -11,6 +11,7 @@
  *   emulate.c    the intercepted instructions, and loads and stores to devices
  *   clint.c      msip, mtimecmp, mtime
  *   observe.c    marks, events, the in-order cost model
+ *   paths.c      from the marks that harts pass to what each named path cost
  *   state.c      saving and restoring
  *   decode.c     instructions
  */
@@ -116,6 +117,8 @@ struct code_slot {
 enum { CODE_SLOTS = 512, OVERFLOW_SLOTS = 4096 };
 struct code_map {
     struct code_slot slots[CODE_SLOTS];
+    uint16_t used[CODE_SLOTS]; /* slots that are not empty, so that emptying the map is cheap */
+    uint32_t used_count;
     struct code_slot *overflow;
     uint32_t overflow_count;
 };
@@ -159,7 +162,9 @@ typedef struct hart {
     uint32_t barren_traps;  /* traps in a row without an instruction retired */
 
     struct code_map regimes[2]; /* M-mode; S- and U-mode */
-    bool sum_used, mxr_used;    /* TLB entries exist that only SUM or MXR allowed */
+    bool mxr_used;              /* TLB entries exist that only MXR allowed */
+    uint32_t tlb;               /* which of Unicorn's TLBs is in use */
+    bool third_tlb_open;        /* the third one is supervisor mode's with SUM, not machine mode's */
 
     /* The TLB answer that ended the run. */
     enum access fault_access;
@@ -213,10 +218,19 @@ struct replug_machine {
     replug_mmio_write mmio_write;
     void *mmio_user;
 
-    struct mark_entry { uint64_t physical; uint32_t mark; int8_t capture; bool hooked; } *marks;
+    struct mark_entry {
+        uint64_t physical;
+        uint32_t kind, name, detail;
+        int8_t capture;
+        bool hooked;
+    } *marks;
     uint32_t mark_count, mark_capacity;
-    replug_event *events;
+    replug_event *events;        /* of late: some may still be taken back */
     uint32_t event_count, event_capacity;
+    bool keep_events;
+    replug_event *kept;          /* for Python to drain */
+    uint32_t kept_count, kept_capacity;
+    struct paths *paths;
     bool modelled;
     replug_pipeline pipeline;
 };
@@ -235,6 +249,7 @@ void hart_set_x(hart *h, uint32_t index, uint64_t value);
 uint64_t hart_get_f(hart *h, uint32_t index);
 void hart_set_f(hart *h, uint32_t index, uint64_t value);
 void hart_set_privilege(hart *h, uint32_t privilege);
+void hart_select_tlb(hart *h); /* after SUM has changed */
 void hart_push_fs(hart *h);
 void hart_pull_fs(hart *h);
 void hart_drop_reservation(hart *h);
@@ -293,7 +308,13 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
 void observe_cut(hart *h, uint32_t executed);
 void observe_device_access(hart *h);
 void observe_trap(hart *h);
+void observe_flush(struct replug_machine *machine);
 uint32_t observe_cost(const struct replug_machine *machine, const struct instruction *list, uint32_t count);
 void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+
+/* paths.c */
+bool paths_create(struct replug_machine *machine);
+void paths_destroy(struct replug_machine *machine);
+void paths_consume(struct replug_machine *machine, uint32_t count);
 
 #endif

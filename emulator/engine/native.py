@@ -78,6 +78,21 @@ class Event(NamedTuple):
     value: int
 
 
+class PathRow(NamedTuple):
+    """Costs of one kind of instance of a named path: histograms, value -> number of calls.
+
+    name, step (0: the whole path), variants and parameters are the numbers given to `Engine.mark`.
+    """
+
+    name: int
+    step: int
+    variants: tuple[int, ...]
+    parameters: dict[int, int]
+    calls: int
+    instructions: dict[int, int]
+    cycles: dict[int, int]
+
+
 class WildHart(NamedTuple):
     """A hart that only traps: the trap it repeats."""
 
@@ -323,10 +338,38 @@ class Engine:
 
     # --- observers ---
 
-    def mark(self, physical: int, mark: int, capture_register: int = 0) -> None:
-        """Record an Event whenever a hart executes the instruction at this physical address (see observe.c)."""
-        if self._lib.replug_mark(self._machine, physical, mark, capture_register) != 0:
-            raise ReplugError(f"mark at {physical:#x}: not an address in RAM, or no such register")
+    def mark(self, physical: int, kind: int, name: int, detail: int = 0, capture_register: int = 0) -> int:
+        """Watch the instruction at this physical address for a named path (see paths.c); the mark's number.
+
+        `name` and `detail` are numbers of the caller's choice, above 0; a detail with bit 31 set is appended.
+        """
+        mark = int(self._lib.replug_mark(self._machine, physical, kind, name, detail, capture_register))
+        if mark < 0:
+            raise ReplugError(f"mark at {physical:#x}: not an address in RAM, or no such kind or register")
+        return mark
+
+    def path_rows(self) -> list[PathRow]:
+        """What the named paths have cost so far."""
+        raw_rows = self._ffi.new("replug_path_row **")
+        raw_values = self._ffi.new("replug_path_value **")
+        rows = int(self._lib.replug_path_rows(self._machine, raw_rows))
+        slots = int(self._lib.replug_path_values(self._machine, raw_values))
+        metrics: list[tuple[dict[int, int], dict[int, int]]] = [({}, {}) for _ in range(rows)]
+        for i in range(slots):
+            value = raw_values[0][i]
+            if value.count:
+                metrics[value.row][value.metric][int(value.value)] = int(value.count)
+        result = []
+        for i in range(rows):
+            row = raw_rows[0][i]
+            parameters = {int(row.parameter[k]): int(row.value[k]) for k in range(2) if row.parameter[k]}
+            variants = tuple(int(row.variant[k]) for k in range(4) if row.variant[k])
+            result.append(PathRow(int(row.name), int(row.step), variants, parameters, int(row.calls), *metrics[i]))
+        return result
+
+    def keep_events(self, keep: bool = True) -> None:
+        """Keep every event for `drain_events`, as a timeline wants; otherwise only the sums of paths are kept."""
+        self._lib.replug_keep_events(self._machine, int(keep))
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
         """Count cycles of the in-order model with these costs.  Before the first run."""

@@ -3,7 +3,8 @@
  * Observers: marks and the in-order cost model.  They watch and never change a run.
  *
  * A mark is an instruction whose execution leaves an event behind, with the hart's counters as they are before it.
- * The event comes from the block the instruction lies in, so a mark costs nothing anywhere else.
+ * The event comes from the block the instruction lies in, so a mark costs nothing anywhere else.  Events are handed on
+ * in batches, at the start of a block, when no fault can take any of them back.
  *
  * The in-order model: one instruction a cycle, plus the stalls of a scoreboard inside each block, plus a cost for
  * the edge to the next block (prediction: backward branches taken, forward not; returns by their own cost).  Results
@@ -14,7 +15,7 @@
 
 #include "machine.h"
 
-enum { DRAIN_AT = 1 << 20 };
+enum { BATCH = 4096, DRAIN_AT = 1 << 20 };
 
 /* --- cost of straight-line code -------------------------------------------------------------------------------------- */
 
@@ -102,9 +103,12 @@ static void close_block(hart *h, bool with_edge, uint64_t next)
 
 /* --- marks ------------------------------------------------------------------------------------------------------------- */
 
-int replug_mark(replug_machine *machine, uint64_t physical, uint32_t mark, int capture_register)
+/* The number of the new mark, or -1: not an address in RAM, or no such register or kind. */
+int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint32_t name, uint32_t detail,
+                int capture_register)
 {
-    if (!translate_is_ram(machine, physical, 2) || capture_register < 0 || capture_register > 31)
+    if (!translate_is_ram(machine, physical, 2) || capture_register < 0 || capture_register > 31 ||
+        kind < REPLUG_MARK_BEGIN || kind > REPLUG_MARK_THREAD)
         return -1;
     if (machine->mark_count == machine->mark_capacity) {
         const uint32_t capacity = machine->mark_capacity ? 2 * machine->mark_capacity : 64;
@@ -114,9 +118,9 @@ int replug_mark(replug_machine *machine, uint64_t physical, uint32_t mark, int c
         machine->marks = grown;
         machine->mark_capacity = capacity;
     }
-    machine->marks[machine->mark_count++] =
-        (struct mark_entry){.physical = physical, .mark = mark, .capture = (int8_t)capture_register};
-    return 0;
+    machine->marks[machine->mark_count] = (struct mark_entry){
+        .physical = physical, .kind = kind, .name = name, .detail = detail, .capture = (int8_t)capture_register};
+    return (int)machine->mark_count++;
 }
 
 static bool writes_register(hart *h, uint64_t from, uint64_t to, int8_t index)
@@ -167,7 +171,7 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
             mark = calloc(1, sizeof *mark);
             if (mark == NULL)
                 abort();
-            *mark = (struct block_mark){.mark = entry->mark, .parcel = (uint16_t)parcel, .index = (uint16_t)index,
+            *mark = (struct block_mark){.mark = i, .parcel = (uint16_t)parcel, .index = (uint16_t)index,
                                         .cost = (uint16_t)prefix_cost(h, pc, index), .capture = entry->capture};
             if (entry->capture != 0 && writes_register(h, pc, pc + (at - start), entry->capture)) {
                 mark->hooked = true;
@@ -180,20 +184,39 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
     }
 }
 
+static replug_event *append(replug_event **buffer, uint32_t *count, uint32_t *capacity)
+{
+    if (*count == *capacity) {
+        *capacity = *capacity ? 2 * *capacity : 2 * BATCH;
+        *buffer = realloc(*buffer, *capacity * sizeof **buffer);
+        if (*buffer == NULL)
+            abort(); /* the host is out of memory */
+    }
+    return &(*buffer)[(*count)++];
+}
+
+/* Hand on the first `count` events: they have happened for good. */
+static void settle(struct replug_machine *machine, uint32_t count)
+{
+    paths_consume(machine, count);
+    for (uint32_t i = 0; machine->keep_events && i < count; i++)
+        *append(&machine->kept, &machine->kept_count, &machine->kept_capacity) = machine->events[i];
+    machine->event_count -= count;
+    memmove(machine->events, machine->events + count, machine->event_count * sizeof *machine->events);
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        hart *h = &machine->harts[i];
+        h->open_events = h->open_events > count ? h->open_events - count : 0;
+    }
+}
+
+void observe_flush(struct replug_machine *machine) { settle(machine, machine->event_count); }
+
 static void record(hart *h, const replug_event *event)
 {
     struct replug_machine *machine = h->machine;
 
-    if (machine->event_count == machine->event_capacity) {
-        const uint32_t capacity = machine->event_capacity ? 2 * machine->event_capacity : 4096;
-        replug_event *grown = realloc(machine->events, capacity * sizeof *grown);
-        if (grown == NULL)
-            abort();
-        machine->events = grown;
-        machine->event_capacity = capacity;
-    }
-    machine->events[machine->event_count++] = *event;
-    if (machine->event_count >= DRAIN_AT && machine->stop == 0) {
+    *append(&machine->events, &machine->event_count, &machine->event_capacity) = *event;
+    if (machine->kept_count >= DRAIN_AT && machine->stop == 0) {
         machine->stop = REPLUG_STOP_OBSERVER;
         h->ended = true;
         hart_attend(h);
@@ -209,6 +232,8 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
     }
     if (!(block->flags & BLOCK_MARKED))
         return;
+    if (h->machine->event_count >= BATCH)
+        settle(h->machine, h->machine->event_count); /* the block before has ended: nothing of it can be taken back */
     h->open_events = h->machine->event_count;
     h->open_instret = hart_retired(h);
     for (const struct block_mark *mark = code->marks; mark != NULL; mark = mark->next) {
@@ -238,7 +263,7 @@ void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *
             continue;
         for (uint32_t e = h->machine->event_count; e > h->open_events; e--) {
             replug_event *event = &h->machine->events[e - 1];
-            if (event->mark == entry->mark && event->hart == h->id) {
+            if (event->mark == i && event->hart == h->id) {
                 event->value = hart_get_x(h, (uint32_t)entry->capture);
                 break;
             }
@@ -288,16 +313,17 @@ uint64_t replug_get_cycles(replug_machine *machine, uint32_t index)
     return h->cycles + (h->open != NULL ? h->open->cost : 0);
 }
 
-uint32_t replug_event_count(replug_machine *machine) { return machine->event_count; }
+void replug_keep_events(replug_machine *machine, int keep) { machine->keep_events = keep != 0; }
 
-const replug_event *replug_events(replug_machine *machine) { return machine->events; }
-
-void replug_drain_events(replug_machine *machine)
+uint32_t replug_event_count(replug_machine *machine)
 {
-    machine->event_count = 0;
-    for (uint32_t i = 0; i < machine->config.harts; i++)
-        machine->harts[i].open_events = 0;
+    observe_flush(machine);
+    return machine->kept_count;
 }
+
+const replug_event *replug_events(replug_machine *machine) { return machine->kept; }
+
+void replug_drain_events(replug_machine *machine) { machine->kept_count = 0; }
 
 /* Executions of each instruction of a page of RAM, by parcel.  Returns how many parcels hold a count. */
 uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts)

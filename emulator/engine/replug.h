@@ -50,9 +50,38 @@ typedef struct {
     uint64_t time;    /* virtual time in nanoseconds */
     uint64_t value;   /* of the captured register, or 0 */
     uint64_t cycles;  /* of the hart under the in-order model, before the marked instruction */
-    uint32_t mark;    /* as given to replug_mark */
+    uint32_t mark;    /* as returned by replug_mark */
     uint32_t hart;
 } replug_event;
+
+/* What a mark means (the kinds of the ELF notes). */
+enum replug_mark_kind {
+    REPLUG_MARK_BEGIN = 1,
+    REPLUG_MARK_END = 2,
+    REPLUG_MARK_STEP = 3,
+    REPLUG_MARK_IS = 4,
+    REPLUG_MARK_VALUE = 5,
+    REPLUG_MARK_THREAD = 6
+};
+
+/* A line of the report: a path, told apart by variant, parameters and step.  Names are numbers that Python gave;
+ * 0 is none.  A variant with bit 31 set was appended to the one before it. */
+typedef struct {
+    uint32_t name;
+    uint32_t step;
+    uint32_t variant[4];
+    uint32_t parameter[2];
+    uint64_t value[2];
+    uint64_t calls;
+} replug_path_row;
+
+/* So many calls of a row had this value; metric 0: instructions, 1: cycles of the in-order model. */
+typedef struct {
+    uint32_t row;
+    uint32_t metric;
+    uint64_t value;
+    uint64_t count;
+} replug_path_value;
 
 /* Costs in cycles of the in-order model, added to one cycle an instruction. */
 typedef struct {
@@ -117,7 +146,11 @@ uint64_t replug_state_size(replug_machine *machine);
 uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer);
 int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
 
-int replug_mark(replug_machine *machine, uint64_t physical, uint32_t mark, int capture_register);
+int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint32_t name, uint32_t detail,
+                int capture_register);
+uint32_t replug_path_rows(replug_machine *machine, const replug_path_row **rows);
+uint32_t replug_path_values(replug_machine *machine, const replug_path_value **values);
+void replug_keep_events(replug_machine *machine, int keep);
 void replug_set_pipeline(replug_machine *machine, const replug_pipeline *costs);
 uint64_t replug_get_cycles(replug_machine *machine, uint32_t hart);
 uint32_t replug_event_count(replug_machine *machine);
@@ -125,5 +158,7 @@ const replug_event *replug_events(replug_machine *machine);
 void replug_drain_events(replug_machine *machine);
 uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts);
 /* cffi end */
+
+enum { REPLUG_VARIANTS = 4, REPLUG_PARAMETERS = 2 };
 
 #endif

@@ -17,7 +17,7 @@
 #define PTE_A BIT(6)
 #define PTE_D BIT(7)
 
-enum { ALLOW_READ = 1, ALLOW_WRITE = 2, ALLOW_FETCH = 4, ALLOW_BY_SUM = 8, ALLOW_BY_MXR = 16 };
+enum { ALLOW_READ = 1, ALLOW_WRITE = 2, ALLOW_FETCH = 4, ALLOW_BY_MXR = 8 };
 
 static const uint8_t page_fault[] = {CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE, CAUSE_FETCH_PAGE};
 static const uint8_t access_fault[] = {CAUSE_LOAD_ACCESS, CAUSE_STORE_ACCESS, CAUSE_FETCH_ACCESS};
@@ -127,8 +127,6 @@ static uint32_t walk(hart *h, uint64_t address, enum access access, uint32_t pri
             rights |= ALLOW_WRITE;
         if ((entry & PTE_X) && (privilege == MODE_U) == user)
             rights |= ALLOW_FETCH;
-        if (user && privilege != MODE_U)
-            rights |= ALLOW_BY_SUM;
         if (!(rights & (1u << access)))
             return page_fault[access];
 
@@ -199,10 +197,7 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     cause = translate(h, address, access, privilege, false, &physical, &allowed);
     if (cause != CAUSE_NONE)
         return refuse(h, access, address, cause, physical);
-    if (privilege != MODE_M) {
-        h->sum_used |= (allowed & ALLOW_BY_SUM) != 0;
-        h->mxr_used |= (allowed & ALLOW_BY_MXR) != 0;
-    }
+    h->mxr_used |= (allowed & ALLOW_BY_MXR) != 0;
 
     page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
     flags = &machine->page_flags[page];
