@@ -25,6 +25,8 @@ ENTRY process_exit
     lw      t0, PROCESS_ID(s0)
     li      t1, 1
     bne     t0, t1, 1f
+    jal     replug_report
+    mv      a0, s1
     j       power_off
 1:  mv      a0, s0
     jal     descriptors_close_all

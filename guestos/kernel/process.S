@@ -37,7 +37,9 @@ ENTRY process_allocate
     li      s0, 0
     j       .Lallocated
 .Lfree:
-    mv      t0, s0
+    // All but the per-process lock: a replugger that was late for the process that had this place may still hold it.
+    sd      zero, PROCESS_ID(s0)
+    addi    t0, s0, PROCESS_PARENT
     addi    t1, s0, PROCESS_SIZE
 2:  sd      zero, 0(t0)
     addi    t0, t0, 8

@@ -136,10 +136,3 @@ ENTRY replug
     jal     preempt
     j       .Lspin
 END replug
-
-    .bss
-    .balign 8
-// How often a replug took which course, and how often a reader was held in the tank (for whoever asks: a debugger, a test).
-DATA replug_counts
-    .space  REPLUG_COUNTS_BYTES
-END replug_counts

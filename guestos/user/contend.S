@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // /contend PATH: reads the file 1 byte a call, from many short openings, while a child (/contend +PATH) opens and closes the same file
 // over and over. So the descriptor is replugged at every point of a read. Each byte must be the right one: those of a first, quiet
-// reading, once each and in order.
+// reading, once each and in order. The parent tells the child to stop by writing a byte to the file /contend_stop.
 
 #include "assembly.inc"
 
@@ -9,7 +9,7 @@
 #define CALLS               300             /* reads in a round */
 #define STRIDE              331             /* how much further into the file the next round begins */
 #define REFERENCE_BYTES     65536           /* the part of the file that is read */
-#define CHILD_ROUNDS        600
+#define CHILD_ROUNDS        50000           /* if the parent does not end before */
 #define CHILD_BYTES         64
 #define DELAY_MASK          0x3fff          /* turns of the child's delay loop, at most */
 #define PATH_BYTES          256
@@ -50,6 +50,11 @@ ENTRY contend
     li      s2, 0                       // rounds done
     li      s3, 0                       // bytes checked
     li      s4, 0                       // where the round begins
+
+    la      a0, .Lstop_path
+    jal     creat
+    bltz    a0, .Lcreat_failed
+    sd      a0, 0(sp)
 
     la      t0, child_path              // "+PATH"
     li      t1, CHILD_MARK
@@ -107,6 +112,15 @@ ENTRY contend
     li      t0, ROUNDS
     bltu    s2, t0, .Lround
 
+    ld      a0, 0(sp)
+    la      a1, .Lstop_path
+    li      a2, 1
+    jal     write
+    li      t0, 1
+    bne     a0, t0, .Lwrite_failed
+    ld      a0, 0(sp)
+    jal     close
+    bnez    a0, .Lclose_failed
     addi    a0, sp, 8
     jal     wait
     bltz    a0, .Lwait_failed
@@ -145,6 +159,7 @@ ENTRY disturb
     sd      s2, 32(sp)
     sd      s3, 24(sp)
     sd      s4, 16(sp)
+    sd      s5, 8(sp)
     mv      s0, a0
     jal     read_reference
     li      s1, CHILD_BYTES
@@ -152,6 +167,10 @@ ENTRY disturb
     mv      s1, a0
 1:  li      s2, CHILD_ROUNDS
     li      s3, 1                       // pseudo-random number
+    la      a0, .Lstop_path
+    jal     open
+    bltz    a0, .Lopen_failed
+    mv      s5, a0
 .Ldisturb:
     mv      a0, s0
     jal     open
@@ -182,14 +201,24 @@ ENTRY disturb
     and     t0, t0, t1
 4:  addi    t0, t0, -1
     bgez    t0, 4b
+    mv      a0, s5                      // still empty?
+    la      a1, buffer
+    li      a2, 1
+    jal     read
+    bltz    a0, .Lread_failed
+    bnez    a0, 5f
     addi    s2, s2, -1
     bnez    s2, .Ldisturb
+5:  mv      a0, s5
+    jal     close
+    bnez    a0, .Lclose_failed
     ld      ra, 56(sp)
     ld      s0, 48(sp)
     ld      s1, 40(sp)
     ld      s2, 32(sp)
     ld      s3, 24(sp)
     ld      s4, 16(sp)
+    ld      s5, 8(sp)
     addi    sp, sp, 64
     ret
 END disturb
@@ -228,6 +257,8 @@ END read_reference
     FAILURE .Lopen_failed, .Lopen
     FAILURE .Lseek_failed, .Lseek
     FAILURE .Lread_failed, .Lread
+    FAILURE .Lcreat_failed, .Lcreat
+    FAILURE .Lwrite_failed, .Lwrite
     FAILURE .Lclose_failed, .Lclose
     FAILURE .Lspawn_failed, .Lspawn
     FAILURE .Lwait_failed, .Lwait
@@ -246,6 +277,9 @@ END read_reference
 .Lopen:         .asciz "contend: cannot open the file: error"
 .Lseek:         .asciz "contend: lseek went wrong: it says"
 .Lread:         .asciz "contend: read went wrong: it says"
+.Lcreat:        .asciz "contend: cannot make /contend_stop: error"
+.Lwrite:        .asciz "contend: cannot write /contend_stop: error"
+.Lstop_path:    .asciz "/contend_stop"
 .Lclose:        .asciz "contend: cannot close the file: error"
 .Lspawn:        .asciz "contend: cannot start the child: error"
 .Lwait:         .asciz "contend: cannot wait for the child: error"
