@@ -277,8 +277,11 @@ void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
     slow_path(h, address, size);
 }
 
-/* The block that runs stops before the instruction at pc: give back what did not retire.  Returns what did. */
-uint32_t blocks_cut(hart *h, uint64_t pc)
+/*
+ * The block that runs stops before the instruction at pc: give back what did not retire.  `undo` takes back its marks
+ * as well: a load that faults will be executed again, an ecall will not.
+ */
+void blocks_cut(hart *h, uint64_t pc, bool undo)
 {
     struct block *block = h->block;
     struct instruction instruction;
@@ -286,7 +289,7 @@ uint32_t blocks_cut(hart *h, uint64_t pc)
     uint64_t at = h->block_pc;
 
     if (block == NULL || pc < at || pc >= at + (block->size & ~NOT_PLAIN))
-        return 0; /* it ran to its end: the fault belongs to what comes after it */
+        return; /* it ran to its end: the fault belongs to what comes after it */
     while (at < pc && blocks_instruction(h, at, &instruction)) {
         at += instruction.length;
         executed++;
@@ -294,8 +297,9 @@ uint32_t blocks_cut(hart *h, uint64_t pc)
     h->budget += block->instructions - executed;
     block->count--;
     expand(h, blocks_mapped(h, h->block_pc), h->block_pc, 1, executed);
+    if (undo)
+        observe_cut(h, block, executed);
     h->block = NULL;
-    return executed;
 }
 
 /* --- an instruction that crosses into a page that cannot be fetched ------------------------------------------------ */

@@ -113,7 +113,7 @@ static void intercepted(hart *h, uint64_t pc)
     h->budget += 1; /* not retired yet */
     if (bits == 0x00000073 || !execute(h, pc, bits, &ask_interrupts)) {
         h->budget -= 1;
-        blocks_cut(h, pc);
+        blocks_cut(h, pc, bits != 0x00000073);
         if (bits == 0x00000073)
             trap_enter(h, h->privilege == MODE_M ? 11 : CAUSE_ECALL_U + h->privilege, 0, pc);
         else
@@ -143,14 +143,14 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
     switch (cause) {
     case UNICORN_ECALL: intercepted(h, pc); break;
     case CAUSE_ILLEGAL:
-        observe_cut(h, blocks_cut(h, pc));
+        blocks_cut(h, pc, true);
         trap_enter(h, CAUSE_ILLEGAL, blocks_instruction(h, pc, &instruction) ? instruction.bits : 0, pc);
         break;
     case CAUSE_LOAD_MISALIGNED:
     case CAUSE_STORE_MISALIGNED: { /* LR, SC and AMOs only: other accesses may be misaligned */
         bool is_store;
         const uint64_t value = emulate_fault_address(h, pc, &is_store);
-        observe_cut(h, blocks_cut(h, pc));
+        blocks_cut(h, pc, true);
         trap_enter(h, is_store ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, value, pc);
         break;
     }

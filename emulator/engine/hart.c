@@ -216,7 +216,7 @@ static void settle_fault(hart *h)
             blocks_arm_crossing(h, h->fault_address);
         return;
     }
-    observe_cut(h, blocks_cut(h, pc));
+    blocks_cut(h, pc, true);
     if (cause == CAUSE_DEVICE) {
         emulate_device_access(h, pc);
     } else {
@@ -236,7 +236,7 @@ static void settle_ebreak(hart *h)
         uint64_t physical;
         uint32_t allowed, cause;
         const uint64_t pc = h->pc;
-        observe_cut(h, blocks_cut(h, pc));
+        blocks_cut(h, pc, true);
         blocks_disarm_crossing(h);
         cause = translate(h, pc + 2, ACCESS_FETCH, h->privilege, false, &physical, &allowed);
         if (cause != CAUSE_NONE)
@@ -248,7 +248,7 @@ static void settle_ebreak(hart *h)
                      (unsigned long long)h->pc);
         return;
     }
-    blocks_cut(h, h->pc);
+    blocks_cut(h, h->pc, false);
     trap_enter(h, CAUSE_BREAKPOINT, h->pc, h->pc);
 }
 

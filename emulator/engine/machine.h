@@ -262,7 +262,7 @@ void hart_attend(hart *h); /* make the block hook leave its fast path at the nex
 
 /* blocks.c */
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
-uint32_t blocks_cut(hart *h, uint64_t pc); /* take back what did not run: the instructions from pc on */
+void blocks_cut(hart *h, uint64_t pc, bool undo);
 void blocks_patch(hart *h);
 void blocks_arm_crossing(hart *h, uint64_t page);
 void blocks_disarm_crossing(hart *h);
@@ -305,7 +305,7 @@ bool clint_timer_pending(const hart *h, uint64_t now);
 /* observe.c */
 void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc);
 void observe_new_block(hart *h, struct code_page *code, struct block *block, uint32_t parcel, uint64_t pc);
-void observe_cut(hart *h, uint32_t executed);
+void observe_cut(hart *h, const struct block *block, uint32_t executed);
 void observe_device_access(hart *h);
 void observe_trap(hart *h);
 void observe_flush(struct replug_machine *machine);

@@ -51,7 +51,6 @@ class Pipeline:
 
     load_use: int = 0
     load_use_narrow: int = 0
-    load_use_second: int = 0
     multiply: int = 0
     divide: int = 0
     mispredict: int = 0

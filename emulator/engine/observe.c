@@ -271,7 +271,8 @@ void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *
     }
 }
 
-void observe_cut(hart *h, uint32_t executed)
+/* The block did not run to its end: what its later instructions would have told and cost is taken back. */
+void observe_cut(hart *h, const struct block *block, uint32_t executed)
 {
     struct replug_machine *machine = h->machine;
 
@@ -279,6 +280,8 @@ void observe_cut(hart *h, uint32_t executed)
         h->cycles += prefix_cost(h, h->open_pc, executed);
         h->open = NULL;
     }
+    if (!(block->flags & BLOCK_MARKED))
+        return;
     while (machine->event_count > h->open_events && machine->events[machine->event_count - 1].hart == h->id &&
            machine->events[machine->event_count - 1].instret >= h->open_instret + executed)
         machine->event_count--;

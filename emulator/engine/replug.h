@@ -85,9 +85,8 @@ typedef struct {
 
 /* Costs in cycles of the in-order model, added to one cycle an instruction. */
 typedef struct {
-    uint32_t load_use;       /* result of a load used by the next instruction */
+    uint32_t load_use;       /* extra cycles until a loaded word or doubleword can be used */
     uint32_t load_use_narrow;/* the same for a load of 1 or 2 bytes */
-    uint32_t load_use_second;/* result of a load used by the instruction after the next */
     uint32_t multiply;       /* extra cycles until a product can be used */
     uint32_t divide;         /* extra cycles of a division, which blocks */
     uint32_t mispredict;     /* a conditional branch that goes the other way than predicted */

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Named paths: the marks that a guest's source leaves in its ELF, and what the paths between them cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.cycles.histogram import Spread
+from emulator.cycles.models import IDEAL, Model
+from emulator.engine import PathRow
+from emulator.machine import Machine
+from toolchain.image import PATH_THREAD, PATH_VALUE, Image
+
+APPENDED = 1 << 31
+
+
+@dataclass(frozen=True)
+class PathCost:
+    """One line of a report: a path (or a step of it) with its variant and parameters, and the costs of its calls.
+
+    cycles: model name -> spread.
+    """
+
+    name: str
+    step: str
+    parameters: dict[str, int]
+    calls: int
+    instructions: Spread
+    cycles: dict[str, Spread]
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}: {self.step}" if self.step else self.name
+
+    def as_dict(self) -> dict[str, object]:
+        """The row of the JSON report."""
+        row: dict[str, object] = {"name": self.name, "parameters": self.parameters}
+        if self.step:
+            row["step"] = self.step
+        row["calls"] = self.calls
+        row["instructions"] = self.instructions.as_dict()
+        row["cycles"] = {model: spread.as_dict() for model, spread in self.cycles.items()}
+        return row
+
+
+def _physical(image: Image, address: int) -> int:
+    """Where the instruction at a virtual address of the image lies in RAM."""
+    segment = image.segment_at(address)
+    if segment is None:
+        return address
+    physical = any(piece.paddr for piece in image.segments)
+    return address - segment.vaddr + (segment.paddr if physical else segment.vaddr)
+
+
+class PathWatch:
+    """Watches the marks of an image on a machine.  Make it before the machine runs."""
+
+    def __init__(self, machine: Machine, models: list[Model]) -> None:
+        self._machine = machine
+        self._models = models
+        self._numbers: dict[str, int] = {"": 0}
+        image = machine.image
+        for note in image.notes:
+            captures = note.kind in (PATH_VALUE, PATH_THREAD)
+            detail = self._number(note.detail.removeprefix("+"))
+            if note.detail.startswith("+"):
+                detail |= APPENDED
+            machine.engine.mark(
+                _physical(image, note.address),
+                note.kind,
+                self._number(note.name),
+                detail,
+                note.register if captures else 0,
+            )
+        for model in models:
+            if model.pipeline is not None:
+                machine.engine.set_pipeline(model.pipeline)
+
+    def _number(self, text: str) -> int:
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    def costs(self) -> list[PathCost]:
+        """What the paths that ended so far cost; no line without calls.  Sorted by name, parameters and step."""
+        texts = {number: text for text, number in self._numbers.items()}
+        costs = [self._cost(row, texts) for row in self._machine.engine.path_rows() if row.calls]
+        return sorted(costs, key=lambda cost: (cost.name, sorted(cost.parameters.items()), cost.step))
+
+    def _cost(self, row: PathRow, texts: dict[int, str]) -> PathCost:
+        name = texts[row.name]
+        for variant in row.variants:
+            text = texts[variant & ~APPENDED]
+            name = f"{name} +{text}" if variant & APPENDED else text
+        instructions = Spread.of(row.instructions)
+        return PathCost(
+            name=name,
+            step=texts[row.step],
+            parameters={texts[number]: value for number, value in row.parameters.items()},
+            calls=row.calls,
+            instructions=instructions,
+            cycles={
+                model.name: instructions if model is IDEAL else Spread.of(row.cycles) for model in self._models
+            },
+        )
