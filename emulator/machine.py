@@ -173,6 +173,11 @@ class Machine:
     def harts(self) -> int:
         return self.options.harts
 
+    @property
+    def disk_hash(self) -> bytes | None:
+        """SHA-256 (32 bytes) of what the disk held when the run began; None without a disk."""
+        return None if self._disk is None else self._disk.base_hash
+
     def instret(self, hart: int) -> int:
         """Instructions retired by a hart."""
         return self.engine.instret(hart)

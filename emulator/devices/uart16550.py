@@ -84,6 +84,11 @@ class Uart16550(Device):
         """How many characters from the host the guest has not read yet."""
         return len(self._line)
 
+    @property
+    def receive_enabled(self) -> bool:
+        """Whether a character that arrives makes an interrupt, and so may wake a hart."""
+        return bool(self._ier & _IER_RECEIVE)
+
     def _waiting(self) -> int:
         """Characters that the guest could read, were the FIFO unbounded."""
         if self._mcr & _LOOPBACK:
