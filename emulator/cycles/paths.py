@@ -52,6 +52,11 @@ def _physical(image: Image, address: int) -> int:
     return address - segment.vaddr + (segment.paddr if physical else segment.vaddr)
 
 
+def _signed(value: int) -> int:
+    """A register's value as the number it most likely is: results of system calls may be negative."""
+    return value - (1 << 64) if value >> 63 else value
+
+
 class PathWatch:
     """Watches the marks of an image on a machine.  Make it before the machine runs."""
 
@@ -94,7 +99,7 @@ class PathWatch:
         return PathCost(
             name=name,
             step=texts[row.step],
-            parameters={texts[number]: value for number, value in row.parameters.items()},
+            parameters={texts[number]: _signed(value) for number, value in row.parameters.items()},
             calls=row.calls,
             instructions=instructions,
             cycles={

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Everything below works from a fresh checkout with Python 3.11, pip and make: `make run` and `make test` set up .venv by themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A file of your own for the guest to read: make run FILE=/path/to/it
+FILE ?=
+
+.PHONY: run install test lint check tools clean help
+
+run: install            ## the main job: boot our kernel, read a file, replug, report
+	@$(BIN)/replug cycles $(if $(FILE),--file "$(FILE)")
+
+install: $(VENV)/.installed   ## make .venv with .venv/bin/replug
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "replug: Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,mcasm]'
+	@touch $@
+
+test: $(VENV)/.test-installed  ## all tests; what needs a Debian tool that is missing is skipped with the reason
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGUMENTS)
+
+lint: $(VENV)/.test-installed  ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+tools:                  ## Debian packages that some tests compare with (needs root)
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends qemu-system-misc gdb-multiarch binutils-riscv64-unknown-elf device-tree-compiler
+
+clean:                  ## remove everything that was made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:                   ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)

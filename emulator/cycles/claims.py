@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The paper's figures beside ours: each claim computed from the costs of paths, with a plain yes or no.
+
+Which claims there are, and why they are put this way, is told in guestos/PROTOCOL.md.  A claim holds when it holds
+under every model; one whose paths were never taken does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from emulator.cycles.histogram import Spread
+from emulator.cycles.paths import PathCost
+
+SIZES = (1, 8192, 65536)
+A1_LIMIT = 35
+A2_LIMIT = 535
+A3_LIMIT = 3.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """measured: model name -> the figure in words, or why there is none."""
+
+    id: str
+    text: str
+    paper: str
+    target: str
+    measured: dict[str, str]
+    holds: bool
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "text": self.text,
+            "paper": self.paper,
+            "target": self.target,
+            "measured": self.measured,
+            "holds": self.holds,
+        }
+
+
+class _NotMeasured(Exception):
+    """A path that a claim speaks of was never taken."""
+
+
+class _Costs:
+    """Looks up the spread of a path under one model."""
+
+    def __init__(self, costs: Sequence[PathCost], model: str) -> None:
+        self._model = model
+        self._costs = costs
+
+    def of(self, name: str, **parameters: int) -> Spread:
+        for cost in self._costs:
+            if cost.name == name and not cost.step and cost.parameters == parameters:
+                return cost.cycles[self._model]
+        detail = "".join(f", {key} {value}" for key, value in parameters.items())
+        raise _NotMeasured(f"no call of {name}{detail}")
+
+    def ratio(self, size: int) -> float:
+        """Generic read over specialised read, system call to system call, block in the cache."""
+        return self.of("generic read", bytes=size).median / self.of("specialised read", bytes=size).median
+
+
+def _invocation(costs: _Costs) -> tuple[str, bool]:
+    through, direct = costs.of("invocation, through the flag"), costs.of("invocation, direct")
+    overhead = through.median - direct.median
+    constant = through.min == through.max and direct.min == direct.max
+    return f"{overhead}{'' if constant else ' (not constant)'}", overhead <= A1_LIMIT and constant
+
+
+def _replug(costs: _Costs) -> tuple[str, bool]:
+    spread = costs.of("replug, uncontended")
+    overhead = costs.of("invocation, through the flag").median - costs.of("invocation, direct").median
+    return (
+        f"{spread.median} (at most {spread.max}; {spread.median / overhead:.1f} invocations)",
+        spread.max <= A2_LIMIT,
+    )
+
+
+def _small_read(costs: _Costs) -> tuple[str, bool]:
+    ratio = costs.ratio(1)
+    return f"{ratio:.2f}", ratio >= A3_LIMIT
+
+
+def _shape(costs: _Costs) -> tuple[str, bool]:
+    ratios = [costs.ratio(size) for size in SIZES]
+    falls = all(a > b for a, b in zip(ratios, ratios[1:], strict=False)) and ratios[-1] > 1
+    return " > ".join(f"{ratio:.3f}" for ratio in ratios) if falls else ", ".join(f"{r:.3f}" for r in ratios), falls
+
+
+_CLAIMS: tuple[tuple[str, str, str, str, Callable[[_Costs], tuple[str, bool]]], ...] = (
+    (
+        "A1",
+        "overhead of an invocation: check, inside-flag twice, indirect branch",
+        "35 cycles",
+        f"<= {A1_LIMIT}, constant",
+        _invocation,
+    ),
+    ("A2", "uncontended replug, steps 1 to 8", "about 535 cycles", f"<= {A2_LIMIT}", _replug),
+    ("A3", "1-byte read, generic over specialised", "more than 3", f">= {A3_LIMIT}", _small_read),
+    (
+        "A4",
+        "the same ratio at 1 B, 8 KB, 64 KB",
+        "3.6, 1.35, 1.13 (companion paper)",
+        "falls, all > 1",
+        _shape,
+    ),
+)
+
+
+def claims(costs: Sequence[PathCost], models: Sequence[str]) -> list[Claim]:
+    """All claims, judged from the costs of one report."""
+    result = []
+    for identity, text, paper, target, measure in _CLAIMS:
+        measured: dict[str, str] = {}
+        verdicts = []
+        for model in models:
+            try:
+                measured[model], verdict = measure(_Costs(costs, model))
+            except _NotMeasured as error:
+                measured[model], verdict = str(error), False
+            verdicts.append(verdict)
+        result.append(Claim(identity, text, paper, target, measured, all(verdicts)))
+    return result
+
+
+_STEPS = (
+    "1 per-process lock",
+    "2 per-file lock",
+    "3 pointer to the tank",
+    "4 spin on the inside-flag",
+    "5 specialise",
+    "6 descriptor update",
+    "7 release file",
+    "8 release process",
+)
+
+REQUIRED: tuple[tuple[str, dict[str, int], str], ...] = (
+    *((name, {"bytes": size}, "") for name in ("generic read", "specialised read") for size in SIZES),
+    ("invocation", {}, ""),
+    ("invocation, through the flag", {}, ""),
+    ("invocation, direct", {}, ""),
+    *((f"replug, {kind}", {}, step) for kind in ("uncontended", "contended") for step in ("", *_STEPS)),
+    ("holding tank", {}, ""),
+    ("read through the holding tank", {"bytes": 1}, ""),
+    ("open, specialised", {}, ""),
+    ("open, not specialised", {}, ""),
+)
+"""Name, parameters and step of every row that the report on the paper's system must have."""
+
+
+def missing(costs: Sequence[PathCost]) -> list[str]:
+    """Rows that the report must have and does not: paths that were never taken."""
+    present = {(cost.name, tuple(sorted(cost.parameters.items())), cost.step) for cost in costs}
+    result = []
+    for name, parameters, step in REQUIRED:
+        if (name, tuple(sorted(parameters.items())), step) not in present:
+            detail = "".join(f", {key} {value}" for key, value in parameters.items())
+            result.append(f"{name}{detail}{': ' + step if step else ''}")
+    return result

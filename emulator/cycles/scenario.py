@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The runs behind a report: which image on which machine, and what has to be true of it afterwards."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.cycles.models import Model
+from emulator.cycles.paths import PathCost, PathWatch
+from emulator.errors import ReplugError
+from emulator.machine import Machine, Outcome
+from emulator.options import MachineOptions
+from toolchain.image import Image
+
+HARTS = 4
+QUANTUM = 200  # fine enough that repluggers meet readers at every step
+
+Console = Callable[[bytes], None]
+Progress = Callable[[int], None]
+"""Told now and then how many instructions have retired in this run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: the costs of its paths, how it ended, its console, and its identity."""
+
+    name: str
+    costs: list[PathCost]
+    outcome: Outcome
+    console: str
+    instructions: int
+    state_hash: str
+
+
+def run_image(
+    image: Path | Image,
+    options: MachineOptions,
+    models: Sequence[Model],
+    *,
+    name: str | None = None,
+    console: Console | None = None,
+    progress: Progress | None = None,
+    max_instructions: int | None = None,
+    wild: Callable[[Machine, Outcome], None] | None = None,
+) -> Run:
+    """Run an image to its end while its named paths are watched.
+
+    `wild` is shown the machine when the run did not end by the guest's own word.
+    """
+    captured = bytearray()
+
+    def listen(data: bytes) -> None:
+        captured.extend(data)
+        if console is not None:
+            console(data)
+
+    with Machine(image, options, listen) as machine:
+        watch = PathWatch(machine, list(models))
+
+        def between(_reason: object) -> bool:
+            if progress is not None:
+                progress(machine.engine.total_instret)
+            return False
+
+        outcome = machine.run(max_instructions, between)
+        if outcome.reason != "exit" and wild is not None:
+            wild(machine, outcome)
+        return Run(
+            name=name or machine.image.path.name,
+            costs=watch.costs(),
+            outcome=outcome,
+            console=captured.decode(errors="replace"),
+            instructions=machine.engine.total_instret,
+            state_hash=machine.state_hash(),
+        )
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a program printed of a file it read, and what the host says of the same bytes."""
+
+    line: str
+    agrees: bool
+
+
+_CHECKSUM = re.compile(r"^(?P<who>\w+):.*?(?P<bytes>\d+) bytes, crc32 (?P<crc>[0-9a-f]{8})")
+
+
+def checksums(console: str, data: bytes) -> list[Checksum]:
+    """Every checksum on the console, compared with the host's own over as many bytes of the file."""
+    result = []
+    for line in console.splitlines():
+        match = _CHECKSUM.match(line)
+        if match:
+            length = int(match["bytes"])
+            expected = zlib.crc32(data[:length])
+            whole = length == len(data) or "(first " in line
+            result.append(Checksum(line, whole and length <= len(data) and int(match["crc"], 16) == expected))
+    return result
+
+
+@dataclass(frozen=True)
+class PaperImages:
+    """The images of the paper's system: kernel and disk, the file on it, the measuring program of claim A1."""
+
+    kernel: Path
+    disk: Path
+    data: bytes
+    invocation: Path
+
+
+@dataclass(frozen=True)
+class PaperRun:
+    """The paper's system run to its end: kernel first, then the bare-metal measuring program."""
+
+    kernel: Run
+    invocation: Run
+    checksums: list[Checksum]
+
+    @property
+    def costs(self) -> list[PathCost]:
+        return sorted(
+            [*self.kernel.costs, *self.invocation.costs],
+            key=lambda cost: (cost.name, sorted(cost.parameters.items()), cost.step),
+        )
+
+    def problems(self) -> list[str]:
+        """What went wrong in the runs themselves, apart from any figure."""
+        found = []
+        for run in (self.kernel, self.invocation):
+            if run.outcome.reason != "exit" or run.outcome.status != 0:
+                found.append(f"{run.name}: ended by {run.outcome.reason} with status {run.outcome.status}")
+        if not self.checksums:
+            found.append("no program printed a checksum")
+        found += [f"the host's checksum is another: {check.line}" for check in self.checksums if not check.agrees]
+        return found
+
+
+def run_paper(
+    images: PaperImages,
+    models: Sequence[Model],
+    *,
+    harts: int = HARTS,
+    quantum: int = QUANTUM,
+    console: Console | None = None,
+    progress: Progress | None = None,
+    wild: Callable[[Machine, Outcome], None] | None = None,
+) -> PaperRun:
+    """Boot the kernel on its disk, read the file through every path, and measure the bare invocation."""
+    if harts < 2:
+        raise ReplugError("the report on the paper's system needs at least 2 harts: a reader and a replugger")
+    kernel = run_image(
+        images.kernel,
+        MachineOptions(harts=harts, quantum=quantum, disk=images.disk),
+        models,
+        name="kernel",
+        console=console,
+        progress=progress,
+        wild=wild,
+    )
+    invocation = run_image(images.invocation, MachineOptions(), models, name="invocation", wild=wild)
+    return PaperRun(kernel, invocation, checksums(kernel.console, images.data))

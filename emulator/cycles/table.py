@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The report on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from emulator.cycles.claims import SIZES, Claim
+from emulator.cycles.histogram import Spread
+from emulator.cycles.models import IDEAL, Model
+from emulator.cycles.paths import PathCost
+
+# Sections of the report on the paper's system: a title, and which rows belong there.
+_SECTIONS: tuple[tuple[str, Callable[[PathCost], bool]], ...] = (
+    ("read, from trap to return", lambda cost: "read" in cost.name and cost.parameters.get("bytes") in SIZES),
+    ("entering and leaving specialised code", lambda cost: cost.name.startswith(("invocation", "flag clear"))),
+    ("replug", lambda cost: cost.name.startswith("replug")),
+    ("holding tank", lambda cost: cost.name == "holding tank"),
+    ("open", lambda cost: cost.name.startswith(("open", "specialise")) and "read" not in cost.name),
+)
+
+
+def _figures(spread: Spread) -> list[str]:
+    if spread.min == spread.max:
+        return ["", f"{spread.median:,}", ""]
+    return [f"{spread.min:,}", f"{spread.median:,}", f"{spread.max:,}"]
+
+
+def _row(cost: PathCost, models: Sequence[Model]) -> list[str]:
+    label = f"  {cost.step}" if cost.step else cost.name
+    detail = ", ".join(f"{value:,} B" if key == "bytes" else f"{key} {value:,}" for key, value in cost.parameters.items())
+    cells = [label, detail, f"{cost.calls:,}", *_figures(cost.instructions)]
+    for model in models:
+        if model is not IDEAL:
+            cells += _figures(cost.cycles[model.name])
+    return cells
+
+
+def path_table(costs: Sequence[PathCost], models: Sequence[Model], *, everything: bool) -> Table:
+    """The paths in their sections; the rest follows under "other paths" when `everything` is asked for."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("path", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("calls", justify="right")
+    table.add_column("instr. min", justify="right")
+    table.add_column("median", justify="right", style="bold")
+    table.add_column("max", justify="right")
+    for model in models:
+        if model is not IDEAL:
+            table.add_column(f"{model.name} min", justify="right")
+            table.add_column("median", justify="right", style="bold")
+            table.add_column("max", justify="right")
+    left = list(costs)
+    sections = []
+    for title, belongs in _SECTIONS:
+        sections.append((title, [cost for cost in left if belongs(cost)]))
+        left = [cost for cost in left if not belongs(cost)]
+    if everything or not any(rows for _, rows in sections):
+        sections.append(("other paths", left))
+    for title, rows in sections:
+        if rows:
+            table.add_row(f"[bold cyan]{title}[/]")
+            for cost in rows:
+                table.add_row(*_row(cost, models))
+            table.add_section()
+    return table
+
+
+def claim_table(claims: Sequence[Claim], models: Sequence[Model]) -> Table:
+    """The paper's figures beside ours."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title="The paper's figures and ours")
+    table.add_column("")
+    table.add_column("claim", ratio=3)
+    table.add_column("paper", ratio=2)
+    table.add_column("target", ratio=2)
+    for model in models:
+        table.add_column(model.name, ratio=2)
+    table.add_column("holds")
+    for claim in claims:
+        verdict = "[bold green]yes[/]" if claim.holds else "[bold red]no[/]"
+        measured = [claim.measured[model.name] for model in models]
+        table.add_row(claim.id, claim.text, claim.paper, claim.target, *measured, verdict)
+    return table
+
+
+def print_models(console: Console, models: Sequence[Model]) -> None:
+    """Where the figures of each model come from, and what it leaves out."""
+    for model in models:
+        console.print(f"[bold]{model.name}[/]: {model.source}; limits: {model.limits}", highlight=False)
