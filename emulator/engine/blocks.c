@@ -20,7 +20,7 @@
 
 #define ECALL 0x00000073u
 #define C_EBREAK 0x9002u
-#define PROBE_ADDRESS 0x123456789000ull /* any address will do: the TLB is flushed afterwards */
+#define PROBE_ADDRESS 0x123456789000ull /* any address will do: the TLB is flushed before and after */
 #define NOT_PLAIN 0x8000u               /* in block.size: leave the fast path for this block */
 
 static uint32_t parcel_of(uint64_t address) { return (address & (PAGE_SIZE - 1)) >> 1; }
@@ -40,6 +40,18 @@ static uint16_t shadow_parcel(const struct replug_machine *machine, const struct
 static void set_shadow_parcel(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint16_t value)
 {
     memcpy(shadow_of(machine, code) + 2 * parcel, &value, 2);
+}
+
+/*
+ * Forget what a hart has translated from a page.  Unicorn takes a virtual address, so for a moment one leads to the page
+ * (translate_fill); the caller flushes the TLB afterwards.
+ */
+static void forget_translations(hart *h, struct code_page *code)
+{
+    uc_ctl_flush_tlb(h->uc); /* of the page that was probed last */
+    h->machine->probe = code;
+    uc_ctl_remove_cache(h->uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);
+    h->machine->probe = NULL;
 }
 
 /* --- which code a hart fetches from ------------------------------------------------------------------------------ */
@@ -336,9 +348,7 @@ void blocks_disarm_crossing(hart *h)
 
     h->crossing_armed = false;
     set_shadow_parcel(machine, code, PARCELS - 1, h->crossing_parcel);
-    machine->probe = code;
-    uc_ctl_remove_cache(h->uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);
-    machine->probe = NULL;
+    forget_translations(h, code);
     hart_flush_tlb(h);
 }
 
@@ -394,10 +404,8 @@ static void refresh(struct replug_machine *machine, struct code_page *code)
         free(mark);
     }
     memcpy(shadow_of(machine, code), machine->ram + (code->physical - machine->config.ram_base), PAGE_SIZE);
-    machine->probe = code;
     for (uint32_t i = 0; i < machine->config.harts; i++)
-        uc_ctl_remove_cache(machine->harts[i].uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);
-    machine->probe = NULL;
+        forget_translations(&machine->harts[i], code);
 }
 
 /* Outside any run: bring every shadow up to date, and watch for stores anew. */
