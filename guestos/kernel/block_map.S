@@ -8,8 +8,8 @@
 
     .text
 
-// block_map(a0 inode, a1 block of the file, a2 as for buffer_get) -> a0 = block of the disk, 0 for a hole, or -errno.
-// The caller holds the inode lock, or knows that nobody else has the file open. May sleep.
+// block_map(a0 inode, a1 block of the file) -> a0 = block of the disk, 0 for a hole, or -errno. The caller holds the inode lock.
+// May sleep.
 ENTRY block_map
     li      t0, DIRECT_BLOCKS
     bgeu    a1, t0, 1f
@@ -17,66 +17,86 @@ ENTRY block_map
     add     a0, a0, a1
     lwu     a0, INODE_DIRECT(a0)
     ret
-1:  addi    sp, sp, -48
+1:  addi    sp, sp, -32
+    sd      ra, 24(sp)
+    sd      s0, 16(sp)
+    mv      s0, a1
+    li      a2, 0
+    jal     block_map_piece
+    blez    a0, 3f                      // an error, or no piece: a hole
+    sub     t0, s0, a2
+    slli    t0, t0, 2
+    add     t0, t0, a1
+    lwu     s0, 0(t0)
+    jal     buffer_release
+    mv      a0, s0
+3:  ld      ra, 24(sp)
+    ld      s0, 16(sp)
+    addi    sp, sp, 32
+    ret
+END block_map
+
+// block_map_piece(a0 inode, a1 block of the file, not a direct one, a2 as for buffer_get) -> the piece of the map that has it:
+// a0 = the buffer that holds the block numbers, referenced, 0 if there is none because all of the piece is a hole, or -errno;
+// a1 = address of the numbers, or 0; a2 = the block of the file that the first one is for; a3 = how many there are.
+// The caller holds the inode lock, or knows that nobody else has the file open. May sleep.
+ENTRY block_map_piece
+    addi    sp, sp, -48
     sd      ra, 40(sp)
     sd      s0, 32(sp)
     sd      s1, 24(sp)
     sd      s2, 16(sp)
-    sd      s3, 8(sp)
-    sd      s4, 0(sp)
-    ld      s0, INODE_MOUNT(a0)         // mount
-    mv      s1, a2
-    addi    s2, a1, -DIRECT_BLOCKS      // index below the indirect or the double indirect block
-    lw      t1, MOUNT_BLOCK_SHIFT(s0)
-    addi    t1, t1, -2                  // log2 of the block numbers in a block
-    srl     t0, s2, t1
+    ld      s0, INODE_MOUNT(a0)
+    lw      s1, MOUNT_BLOCK_SHIFT(s0)
+    addi    s1, s1, -2                  // log2 of the block numbers in a block
+    li      s2, DIRECT_BLOCKS           // first block of the piece
+    addi    t0, a1, -DIRECT_BLOCKS
+    srl     t1, t0, s1                  // which of the pieces behind the direct blocks
     lwu     a1, INODE_INDIRECT(a0)
-    li      s3, 0                       // the index is shifted by this at the present level
-    beqz    t0, .Lmap_level
-    li      t0, 1
-    sll     t0, t0, t1
-    sub     s2, s2, t0
+    beqz    t1, .Lpiece
+    sll     t0, t1, s1
+    add     s2, s2, t0
+    addi    t1, t1, -1                  // which of those under the double indirect block
+    srl     t0, t1, s1
     lwu     a1, INODE_DOUBLE(a0)
-    mv      s3, t1
-    srl     t0, s2, t1
-    srl     t0, t0, t1
-    beqz    t0, .Lmap_level
-    li      a1, 0                       // beyond the map: nothing is there
-.Lmap_level:
-    beqz    a1, .Lmap_hole
+    bnez    t0, .Lpiece_hole            // beyond the map: nothing is there
+    beqz    a1, .Lpiece_hole
+    slli    t1, t1, 2
+    sd      t1, 8(sp)
+    sd      a2, 0(sp)
     mv      a0, s0
-    mv      a2, s1
     jal     buffer_get
-    bltz    a0, .Lmap_done
-    lw      t1, MOUNT_BLOCK_SHIFT(s0)
-    addi    t1, t1, -2
-    srl     t0, s2, s3
-    sub     s3, s3, t1                  // of the next level
-    li      t2, -1
-    sll     t2, t2, t1
-    not     t2, t2
-    and     t0, t0, t2
-    slli    t0, t0, 2
-    ld      t1, BUFFER_DATA(a0)
+    bltz    a0, .Lpiece_return
+    ld      t0, BUFFER_DATA(a0)
+    ld      t1, 8(sp)
     add     t0, t0, t1
-    lwu     s4, 0(t0)
+    lwu     t0, 0(t0)
+    sd      t0, 8(sp)
     jal     buffer_release
-    mv      a1, s4
-    bgez    s3, .Lmap_level
-    mv      a0, s4
-    j       .Lmap_done
-.Lmap_hole:
+    ld      a1, 8(sp)
+    ld      a2, 0(sp)
+.Lpiece:
+    beqz    a1, .Lpiece_hole
+    mv      a0, s0
+    jal     buffer_get
+    bltz    a0, .Lpiece_return
+    ld      a1, BUFFER_DATA(a0)
+    j       .Lpiece_found
+.Lpiece_hole:
     li      a0, 0
-.Lmap_done:
+    li      a1, 0
+.Lpiece_found:
+    mv      a2, s2
+    li      a3, 1
+    sll     a3, a3, s1
+.Lpiece_return:
     ld      ra, 40(sp)
     ld      s0, 32(sp)
     ld      s1, 24(sp)
     ld      s2, 16(sp)
-    ld      s3, 8(sp)
-    ld      s4, 0(sp)
     addi    sp, sp, 48
     ret
-END block_map
+END block_map_piece
 
 // block_map_allocate(a0 inode, a1 block of the file) -> a0 = block of the disk, taken from the bitmap where there was a hole, or
 // -errno; a1 = 0, or BUFFER_FRESH if it was a hole: then the disk's contents are not the file's, and the caller writes it.

@@ -184,7 +184,6 @@ ENTRY directory_find
     lw      t1, MOUNT_BLOCK_SHIFT(t0)
     mv      a0, s0
     srl     a1, s2, t1
-    li      a2, 0
     jal     block_map
     mv      s6, a0
     bltz    a0, .Lfind_done

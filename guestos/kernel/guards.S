@@ -92,8 +92,7 @@ ENTRY guard_close
     sw      zero, DESCRIPTOR_SPECIALISED(a1)
     la      t0, generic_path
     sd      t0, DESCRIPTOR_PATH(a1)
-    ld      a0, DESCRIPTOR_RECORD + RECORD_BUFFER(a1)
-    sd      zero, DESCRIPTOR_RECORD + RECORD_BUFFER(a1)
-    bnez    a0, buffer_release
+    mv      a0, a1
+    j       unspecialise
 2:  ret
 END guard_close

@@ -40,7 +40,6 @@ ENTRY inode_read
     lw      t1, MOUNT_BLOCK_SHIFT(t0)
     mv      a0, s0
     srl     a1, s3, t1
-    li      a2, 0
     jal     block_map
     bltz    a0, .Lread_error
     mv      s6, a0                      // 0 for a hole: no buffer

@@ -6,7 +6,6 @@
 // It runs with the inside-flag set: every exit clears it, the failing ones too (mutant M8).
 #include "assembly.inc"
 #include "descriptor.inc"
-#include "errno.inc"
 #include "buffer.inc"
 #include "inode.inc"
 #include "replug.inc"
@@ -57,38 +56,34 @@ END is_read
 
 // The same for a read that begins in another block, reaches into the next one, or meets the end of the file.
 is_read_blocks:
-    addi    sp, sp, -48
-    sd      ra, 40(sp)
-    sd      s0, 32(sp)
-    sd      s1, 24(sp)
-    sd      s2, 16(sp)
-    sd      s3, 8(sp)
-    sd      s4, 0(sp)
+    addi    sp, sp, -64
+    sd      ra, 56(sp)
+    sd      s0, 48(sp)
+    sd      s1, 40(sp)
+    sd      s2, 32(sp)
+    sd      s3, 24(sp)
+    sd      s4, 16(sp)
+    sd      s5, 8(sp)
     mv      s0, t2                      // record
     mv      s1, a1                      // user address
     mv      s2, a2                      // bytes still to copy
-    li      s3, 0                       // bytes copied
+    mv      s3, t0                      // offset
+    mv      s5, t0                      // where it began
 
     ld      t0, RECORD_INODE(s0)
-    ld      t1, RECORD_OFFSET(s0)
     ld      t0, INODE_SIZE(t0)
-    bgeu    t1, t0, .Ldone              // at the end, or beyond it
-    sub     t0, t0, t1
+    bgeu    s3, t0, .Ldone              // at the end, or beyond it
+    sub     t0, t0, s3
     bgeu    t0, s2, 1f
     mv      s2, t0
 1:  beqz    s2, .Ldone
 
 .Lnext:
-    ld      t0, RECORD_OFFSET(s0)
     ld      t1, RECORD_START(s0)
     ld      t3, RECORD_LENGTH(s0)
-    sub     t1, t0, t1
-    bltu    t1, t3, .Lcopy
-    mv      a0, s0
-    jal     is_read_move_window
-    bnez    a0, .Lfailed
-    j       .Lnext
-.Lcopy:
+    sub     t1, s3, t1
+    bgeu    t1, t3, .Lmove_window
+.Lcopy:                                 // t1: place in the window, t3: its length
     sub     s4, t3, t1
     bgeu    s2, s4, 2f
     mv      s4, s2
@@ -98,80 +93,99 @@ is_read_blocks:
     mv      a2, s4
     jal     copy_to_user
     bnez    a0, .Lfailed
-    ld      t0, RECORD_OFFSET(s0)
-    add     t0, t0, s4
-    sd      t0, RECORD_OFFSET(s0)
-    add     s1, s1, s4
     add     s3, s3, s4
+    add     s1, s1, s4
     sub     s2, s2, s4
     bnez    s2, .Lnext
-    j       .Ldone
-
-.Lfailed:                               // what was delivered before counts; an error only if there was nothing
-    bnez    s3, .Ldone
-    mv      s3, a0
 .Ldone:
-    mv      a0, s3
+    sub     a0, s3, s5
+.Lleave:
+    sd      s3, RECORD_OFFSET(s0)
     PATH_BEGIN "flag clear"
     REPLUG_LEAVE RECORD_TO_INSIDE(s0)
     PATH_END "flag clear"
-    ld      ra, 40(sp)
-    ld      s0, 32(sp)
-    ld      s1, 24(sp)
-    ld      s2, 16(sp)
-    ld      s3, 8(sp)
-    ld      s4, 0(sp)
-    addi    sp, sp, 48
+    ld      ra, 56(sp)
+    ld      s0, 48(sp)
+    ld      s1, 40(sp)
+    ld      s2, 32(sp)
+    ld      s3, 24(sp)
+    ld      s4, 16(sp)
+    ld      s5, 8(sp)
+    addi    sp, sp, 64
     PATH_VALUE "trap", "bytes", 10
     ret
-    .size is_read_blocks, . - is_read_blocks
+.Lfailed:                               // what was delivered before counts; an error only if there was nothing
+    bne     s3, s5, .Ldone
+    j       .Lleave
 
-// is_read_move_window(a0 record) -> 0 or -errno: bring the window to the block at the record's offset, which is within the
-// file. The inode needs no lock: nobody else has the file open, and its one owner is here.
-is_read_move_window:
-    addi    sp, sp, -32
-    sd      ra, 24(sp)
-    sd      s0, 16(sp)
-    sd      s1, 8(sp)
-    mv      s0, a0
-
+    // Bring the window to the block at the offset, which is within the file. The inode needs no lock: nobody else has the file
+    // open, and its one owner is here.
+.Lmove_window:
     ld      a0, RECORD_BUFFER(s0)
     sd      zero, RECORD_LENGTH(s0)
     sd      zero, RECORD_BUFFER(s0)
-    beqz    a0, 1f
-    jal     buffer_release
-1:  ld      s1, RECORD_INODE(s0)
-    ld      a1, RECORD_OFFSET(s0)
-    srli    a1, a1, IS_READ_BLOCK_SHIFT
-    mv      a0, s1
-    addi    a2, s0, RECORD_TO_DESCRIPTOR
-    jal     block_map
-    bltz    a0, 5f
     beqz    a0, 3f
-    mv      a1, a0
-    ld      a0, INODE_MOUNT(s1)
+    jal     buffer_release
+3:  srli    a1, s3, IS_READ_BLOCK_SHIFT
+    ld      t0, RECORD_MAP_START(s0)
+    ld      t1, RECORD_MAP_COUNT(s0)
+    sub     t0, a1, t0
+    bgeu    t0, t1, .Lmove_map
+.Lmapped:                               // t0: entry of the map
+    ld      t1, RECORD_MAP_BASE(s0)
+    beqz    t1, .Lhole
+    slli    t0, t0, 2
+    add     t0, t0, t1
+    lwu     a1, 0(t0)
+    beqz    a1, .Lhole
+    ld      a0, RECORD_INODE(s0)
+    ld      a0, INODE_MOUNT(a0)
     addi    a2, s0, RECORD_TO_DESCRIPTOR
     jal     buffer_get
-    bltz    a0, 5f
+    bltz    a0, .Lfailed
     sd      a0, RECORD_BUFFER(s0)
     ld      t2, BUFFER_DATA(a0)
-    j       4f
-3:  la      t2, zero_block              // a hole reads as zeros
 4:  sd      t2, RECORD_BASE(s0)
-    ld      t0, RECORD_OFFSET(s0)
-    srli    t0, t0, IS_READ_BLOCK_SHIFT
-    slli    t0, t0, IS_READ_BLOCK_SHIFT
-    sd      t0, RECORD_START(s0)
-    ld      t1, INODE_SIZE(s1)          // the window ends with the block or with the file
-    sub     t1, t1, t0
+    srli    t1, s3, IS_READ_BLOCK_SHIFT
+    slli    t1, t1, IS_READ_BLOCK_SHIFT
+    sd      t1, RECORD_START(s0)
+    ld      t3, RECORD_INODE(s0)        // the window ends with the block or with the file
+    ld      t3, INODE_SIZE(t3)
+    sub     t3, t3, t1
+    sub     t1, s3, t1
     li      t0, 1 << IS_READ_BLOCK_SHIFT
-    bgeu    t0, t1, 6f
-    mv      t1, t0
-6:  sd      t1, RECORD_LENGTH(s0)
+    bgeu    t0, t3, 5f
+    mv      t3, t0
+5:  sd      t3, RECORD_LENGTH(s0)
+    j       .Lcopy
+.Lhole:
+    la      t2, zero_block              // a hole reads as zeros
+    j       4b
+
+    // Bring the map to the block a1 of the file.
+.Lmove_map:
+    ld      a0, RECORD_MAP_BUFFER(s0)
+    sd      zero, RECORD_MAP_COUNT(s0)
+    sd      zero, RECORD_MAP_BUFFER(s0)
+    beqz    a0, 6f
+    jal     buffer_release
+6:  srli    a1, s3, IS_READ_BLOCK_SHIFT
+    ld      a0, RECORD_INODE(s0)
+    li      t0, DIRECT_BLOCKS
+    bltu    a1, t0, 7f
+    addi    a2, s0, RECORD_TO_DESCRIPTOR
+    jal     block_map_piece
+    bltz    a0, .Lfailed
+    j       8f
+7:  addi    a1, a0, INODE_DIRECT
     li      a0, 0
-5:  ld      ra, 24(sp)
-    ld      s0, 16(sp)
-    ld      s1, 8(sp)
-    addi    sp, sp, 32
-    ret
-    .size is_read_move_window, . - is_read_move_window
+    li      a2, 0
+    li      a3, DIRECT_BLOCKS
+8:  sd      a0, RECORD_MAP_BUFFER(s0)
+    sd      a1, RECORD_MAP_BASE(s0)
+    sd      a2, RECORD_MAP_START(s0)
+    sd      a3, RECORD_MAP_COUNT(s0)
+    srli    t0, s3, IS_READ_BLOCK_SHIFT
+    sub     t0, t0, a2
+    j       .Lmapped
+    .size is_read_blocks, . - is_read_blocks

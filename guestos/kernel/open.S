@@ -30,8 +30,7 @@ ENTRY sys_open
     li      a1, 1
     jal     open_inode
     bltz    a0, 2f
-    beqz    a1, 1f
-    PATH_IS "trap", "open, specialised"
+    bnez    a1, 3f
 1:  ld      ra, PATH_MAX + 40(sp)
     ld      s0, PATH_MAX + 32(sp)
     ld      s1, PATH_MAX + 24(sp)
@@ -41,6 +40,8 @@ ENTRY sys_open
     mv      a0, s0
     jal     inode_release
     mv      a0, s1
+    j       1b
+3:  PATH_IS "trap", "open, specialised"
     j       1b
 END sys_open
 

@@ -32,7 +32,7 @@ ENTRY replug
     mv      s2, a2
     addi    a0, s2, PROCESS_LOCK
     jal     sleep_lock_acquire
-    mv      s3, a0                      // s3: did it wait for anything?
+    mv      s3, a0                      // s3: not 0 once it waited for anything, or somebody for it
     // Perhaps another guard has done it, or the owner has closed it. That is asked here, under the lock: a replugger that
     // asked before would store the offset a second time, over the reads made since (I9, mutants M11, M12).
     ld      t0, INODE_SPECIALISED(s1)
@@ -57,33 +57,20 @@ ENTRY replug
     lw      t0, DESCRIPTOR_INSIDE(s0)
     fence   r, rw
     bnez    t0, .Linside
-    bnez    s3, .Lcontended
-    PATH_IS "replug", "replug, uncontended"
-    la      t0, replug_counts + REPLUG_UNCONTENDED
-    j       .Lspecialise
-.Lcontended:
-    PATH_IS "replug", "replug, contended"
-    la      t0, replug_counts + REPLUG_CONTENDED
 
     // Step 5: the less specialised path: the generic one, which takes the offset from the system file table. The record's
     // offset is only now final (I4, mutant M7).
-.Lspecialise:
     PATH_STEP "replug", "5 specialise"
-    li      t1, 1
-    amoadd.d zero, t1, (t0)
     la      a0, file_table_lock
     jal     spin_acquire
     ld      t2, DESCRIPTOR_FILE(s0)
     ld      t1, DESCRIPTOR_RECORD + RECORD_OFFSET(s0)
     sd      t1, FILE_OFFSET(t2)
     jal     spin_release
-    ld      a0, DESCRIPTOR_RECORD + RECORD_BUFFER(s0)
-    sd      zero, DESCRIPTOR_RECORD + RECORD_BUFFER(s0)
-    beqz    a0, .Lupdate
-    jal     buffer_release
+    mv      a0, s0
+    jal     unspecialise
 
     // Step 6: the descriptor: all of the above before the pointer, the pointer before the inode is seen unspecialised.
-.Lupdate:
     PATH_STEP "replug", "6 descriptor update"
     la      t0, generic_path
     fence   rw, w
@@ -94,15 +81,26 @@ ENTRY replug
 
     // Step 7: the per-file lock: the holding tank lets go.
     PATH_STEP "replug", "7 release file"
+    lw      t0, DESCRIPTOR_LOCK + SLEEP_LOCK_HELD(s0)
+    addi    t0, t0, -1                  // 0 unless somebody awaits it
+    or      s3, s3, t0
     addi    a0, s0, DESCRIPTOR_LOCK
     jal     sleep_lock_release
 
     // Step 8: the per-process lock: the next replugger finds nothing left to do.
-.Lrelease_process:
     PATH_STEP "replug", "8 release process"
+    lw      t0, PROCESS_LOCK + SLEEP_LOCK_HELD(s2)
+    addi    t0, t0, -1
+    or      s3, s3, t0
+    beqz    s3, .Luncontended
+    PATH_IS "replug", "replug, contended"
+    la      s1, replug_counts + REPLUG_CONTENDED
+.Lrelease_process:
     addi    a0, s2, PROCESS_LOCK
     jal     sleep_lock_release
     PATH_END "replug"
+    li      t0, 1
+    amoadd.d zero, t0, (s1)
     ld      ra, 40(sp)
     ld      s0, 32(sp)
     ld      s1, 24(sp)
@@ -110,12 +108,13 @@ ENTRY replug
     ld      s3, 8(sp)
     addi    sp, sp, 48
     ret
-
+.Luncontended:                          // waited for nothing, and kept nobody waiting
+    PATH_IS "replug", "replug, uncontended"
+    la      s1, replug_counts + REPLUG_UNCONTENDED
+    j       .Lrelease_process
 .Lalready_done:
     PATH_IS "replug", "replug, already done"
-    la      t0, replug_counts + REPLUG_ALREADY_DONE
-    li      t1, 1
-    amoadd.d zero, t1, (t0)
+    la      s1, replug_counts + REPLUG_ALREADY_DONE
     j       .Lrelease_process
 
     // Somebody is inside. If it waits for the disk, sleep until it has what it waits for, and look at the flag again: it is

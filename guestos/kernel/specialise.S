@@ -12,7 +12,7 @@
 // is_read takes for constant. The descriptor is not in use yet, and the caller holds INODE_SHARING and has seen that nobody
 // else has the file open. Changes t0, t1.
 //
-// The offset is 0, and the window is empty until the first read.
+// The offset is 0; window and map are empty until the first read.
 ENTRY specialise
     PATH_BEGIN "specialise"
     lw      t0, INODE_VNODE + VNODE_TYPE(a1)
@@ -29,9 +29,10 @@ ENTRY specialise
     la      t0, is_read
     sd      t0, DESCRIPTOR_RECORD + PATH_READ(a0)
     sd      zero, DESCRIPTOR_RECORD + RECORD_OFFSET(a0)
-    sd      zero, DESCRIPTOR_RECORD + RECORD_START(a0)
     sd      zero, DESCRIPTOR_RECORD + RECORD_LENGTH(a0)
     sd      zero, DESCRIPTOR_RECORD + RECORD_BUFFER(a0)
+    sd      zero, DESCRIPTOR_RECORD + RECORD_MAP_COUNT(a0)
+    sd      zero, DESCRIPTOR_RECORD + RECORD_MAP_BUFFER(a0)
     sd      a1, DESCRIPTOR_RECORD + RECORD_INODE(a0)
     addi    t0, a0, DESCRIPTOR_RECORD
     fence   rw, w                       // the record before the pointer to it
@@ -46,3 +47,22 @@ ENTRY specialise
     li      a0, 0
     j       2b
 END specialise
+
+// unspecialise(a0 descriptor that is specialised): the record lets go of its buffers. Nobody is inside, and nobody will be: the
+// caller is the owner, or a replugger past its step 4.
+ENTRY unspecialise
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    sd      s0, 0(sp)
+    mv      s0, a0
+    ld      a0, DESCRIPTOR_RECORD + RECORD_BUFFER(s0)
+    beqz    a0, 1f
+    jal     buffer_release
+1:  ld      a0, DESCRIPTOR_RECORD + RECORD_MAP_BUFFER(s0)
+    beqz    a0, 2f
+    jal     buffer_release
+2:  ld      ra, 8(sp)
+    ld      s0, 0(sp)
+    addi    sp, sp, 16
+    ret
+END unspecialise

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// /contend PATH: reads the file 1 byte a call, from many short openings, while a child (/contend +PATH) opens and closes the same file
-// over and over. So the descriptor is replugged at every point of a read. Each byte must be the right one: those of a first, quiet
-// reading, once each and in order. The parent tells the child to stop by writing a byte to the file /contend_stop.
+// /contend PATH: reads the file 1 byte a call, from many short openings, while two children (/contend +PATH and ++PATH) open and close
+// the same file over and over. So the descriptor is replugged at every point of a read, now and then by both at once. Each byte must
+// be the right one: those of a first, quiet reading, once each and in order. The parent tells the children to stop by writing a byte
+// to the file /contend_stop.
 
 #include "assembly.inc"
 
@@ -9,9 +10,10 @@
 #define CALLS               300             /* reads in a round */
 #define STRIDE              331             /* how much further into the file the next round begins */
 #define REFERENCE_BYTES     65536           /* the part of the file that is read */
+#define CHILDREN            2
 #define CHILD_ROUNDS        50000           /* if the parent does not end before */
 #define CHILD_BYTES         64
-#define DELAY_MASK          0x3fff          /* turns of the child's delay loop, at most */
+#define DELAY_MASK          0x7fff          /* turns of a child's delay loop, at most */
 #define PATH_BYTES          256
 #define SEEK_SET            0
 #define CHILD_MARK          '+'
@@ -20,14 +22,18 @@
 ENTRY main
     addi    sp, sp, -16
     sd      ra, 8(sp)
-    lbu     t0, 0(a0)
+    li      a1, 0                       // which child: so many marks
     li      t1, CHILD_MARK
-    bne     t0, t1, 1f
+1:  lbu     t0, 0(a0)
+    bne     t0, t1, 2f
     addi    a0, a0, 1
+    addi    a1, a1, 1
+    j       1b
+2:  beqz    a1, 3f
     jal     disturb
-    j       2f
-1:  jal     contend
-2:  li      a0, 0
+    j       4f
+3:  jal     contend
+4:  li      a0, 0
     ld      ra, 8(sp)
     addi    sp, sp, 16
     ret
@@ -56,9 +62,11 @@ ENTRY contend
     bltz    a0, .Lcreat_failed
     sd      a0, 0(sp)
 
-    la      t0, child_path              // "+PATH"
+    la      t0, child_path              // "++PATH": the second child's argument; the first one's begins at its second byte
     li      t1, CHILD_MARK
     sb      t1, 0(t0)
+    sb      t1, 1(t0)
+    addi    t0, t0, 1
     mv      t2, s0
     la      t4, child_path_end
 1:  addi    t0, t0, 1
@@ -67,6 +75,10 @@ ENTRY contend
     sb      t1, 0(t0)
     addi    t2, t2, 1
     bnez    t1, 1b
+    la      a0, .Lcontend
+    la      a1, child_path + 1
+    jal     spawn
+    bltz    a0, .Lspawn_failed
     la      a0, .Lcontend
     la      a1, child_path
     jal     spawn
@@ -121,11 +133,14 @@ ENTRY contend
     ld      a0, 0(sp)
     jal     close
     bnez    a0, .Lclose_failed
-    addi    a0, sp, 8
+    li      s5, CHILDREN
+5:  addi    a0, sp, 8
     jal     wait
     bltz    a0, .Lwait_failed
     lw      a0, 8(sp)
     bnez    a0, .Lchild_failed
+    addi    s5, s5, -1
+    bnez    s5, 5b
     la      a0, .Lname
     jal     print_string
     mv      a0, s2
@@ -149,7 +164,7 @@ ENTRY contend
     ret
 END contend
 
-// disturb: a0 = path. The child's part: each time it opens the file it also reads and checks its first bytes; then it waits for a
+// disturb: a0 = path, a1 = which child. The child's part: each time it opens the file it also reads and checks its first bytes; then it waits for a
 // while, another one each time, so that the parent opens the file unshared again and is met at another point of its reading.
 ENTRY disturb
     addi    sp, sp, -64
@@ -161,12 +176,12 @@ ENTRY disturb
     sd      s4, 16(sp)
     sd      s5, 8(sp)
     mv      s0, a0
+    mv      s3, a1                      // pseudo-random number
     jal     read_reference
     li      s1, CHILD_BYTES
     bgeu    a0, s1, 1f
     mv      s1, a0
 1:  li      s2, CHILD_ROUNDS
-    li      s3, 1                       // pseudo-random number
     la      a0, .Lstop_path
     jal     open
     bltz    a0, .Lopen_failed
