@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel under QEMU with a /init that tries its base: processes, protection, user copies, errors."""
+"""The kernel with a /init that tries its base, under QEMU and on our machine.
+
+Processes, protection, user copies, errors.
+"""
 
 import re
 import shutil
 import subprocess
 import zlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from emulator import Machine
+from emulator.options import MachineOptions
 from toolchain.assemble import assemble
 from toolchain.disk import create_image
 
@@ -19,7 +25,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 QEMU = shutil.which("qemu-system-riscv64")
 DATA = bytes((i * i // 7 + i) % 251 for i in range(300_000))
 
-pytestmark = pytest.mark.skipif(QEMU is None, reason="needs qemu-system-riscv64")
+needs_qemu = pytest.mark.skipif(QEMU is None, reason="needs qemu-system-riscv64")
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +51,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return kernel, disk
 
 
-def boot(kernel: Path, disk: Path, harts: int, memory: str = "128M") -> tuple[int, list[str]]:
-    """Run to power-off; returns QEMU's exit status and the console's lines."""
+def boot(kernel: Path, disk: Path | None, harts: int, memory: str = "128M") -> tuple[int, list[str]]:
+    """Run under QEMU to power-off; returns the guest's exit status and the console's lines."""
     assert QEMU is not None
+    disk_options = [
+        "-drive", f"file={disk},if=none,format=raw,id=d0",
+        "-device", "virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0",
+    ]  # fmt: skip
     command = [
         QEMU, "-machine", "virt", "-bios", "none", "-smp", str(harts), "-m", memory, "-nographic",
         "-global", "virtio-mmio.force-legacy=false",
-        "-drive", f"file={disk},if=none,format=raw,id=d0",
-        "-device", "virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0", "-kernel", str(kernel),
+        *(disk_options if disk is not None else []), "-kernel", str(kernel),
     ]  # fmt: skip
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     return done.returncode, done.stdout.decode().splitlines()
@@ -127,6 +136,7 @@ def simplified(lines: list[str]) -> list[str]:
     return [re.sub(r"(breakpoint.*, address 0x).*", r"\1", line) for line in lines]
 
 
+@needs_qemu
 @pytest.mark.parametrize(("harts", "memory"), [(1, "128M"), (1, "16M"), (4, "128M"), (8, "1G")])
 def test_base(built: tuple[Path, Path], harts: int, memory: str) -> None:
     """Every line, in any order where processes run at once, and init's exit status.
@@ -138,8 +148,48 @@ def test_base(built: tuple[Path, Path], harts: int, memory: str) -> None:
     assert status == 7
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        MachineOptions(harts=1),
+        MachineOptions(harts=4, quantum=137),
+        MachineOptions(harts=8),
+        MachineOptions(harts=12),  # more than the kernel uses
+        MachineOptions(harts=2, memory=16 << 20, hardware_ad=False),
+    ],
+    ids=["1 hart", "4 harts, small slices", "8 harts", "12 harts", "A and D fault"],
+)
+def test_base_on_our_machine(built: tuple[Path, Path], options: MachineOptions) -> None:
+    """The same lines on our machine, with small slices, and where A and D bits fault."""
+    kernel, disk = built
+    console: list[bytes] = []
+    machine = Machine(kernel, replace(options, disk=disk), console=console.append)
+    outcome = machine.run(max_instructions=3_000_000_000)
+    machine.close()
+    lines = b"".join(console).decode().splitlines()
+    assert Counter(simplified(lines)) == Counter(EXPECTED), "\n".join(lines)
+    assert (outcome.reason, outcome.status) == ("exit", 7)
+
+
+@needs_qemu
 def test_preemption(built: tuple[Path, Path]) -> None:
     """On one hart the long computation starts first, and the short ones started later end before it."""
     _status, lines = boot(*built, 1)
     long = lines.index("long")
     assert lines[:long].count("short") == 3
+
+
+@needs_qemu
+def test_panic_without_disk(built: tuple[Path, Path]) -> None:
+    """One clear line, and the run fails."""
+    status, lines = boot(built[0], None, 4)
+    assert status == 1
+    assert re.fullmatch(r"panic: hart \d: cannot read the superblock from the disk", lines[-1])
+
+
+@needs_qemu
+def test_panic_without_init(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """The same where the disk holds no /init."""
+    status, lines = boot(built[0], create_image(tmp_path / "disk.img", {"/data": DATA}), 4)
+    assert status == 1
+    assert re.fullmatch(r"panic: hart \d: cannot run /init", lines[-1])
