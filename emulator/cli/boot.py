@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`replug boot`: run an image to its end, with its console here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from emulator.cli import console
+from emulator.cli.common import NUMBER, SIZE, check_json_target, json_option, quiet_option, say, write_json
+from emulator.cli.guest import HARTS, our_guest
+from emulator.determinism import ConsoleDigest, check_determinism
+from emulator.errors import ReplugError
+from emulator.loader.devicetree import TreeOptions
+from emulator.loader.elf import open_image
+from emulator.machine import Machine, Outcome
+from emulator.options import MachineOptions
+from emulator.replay import replay
+from emulator.report import headline, report, symbol
+from emulator.token import Token
+from toolchain.image import Image
+
+_LONGEST_SHOWN_TOKEN = 300
+_PRIVILEGES = {0: "U", 1: "S", 3: "M"}
+_LARGEST_STATUS = 255
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is asked for: an image on a machine, and how it is run."""
+
+    image: Image
+    options: MachineOptions
+    token: Token | None
+    max_instructions: int | None
+    json_file: str | None
+    quiet: bool
+
+
+@click.command()
+@click.argument("image", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--harts", type=NUMBER, metavar="N", help="Number of harts.  [default: 4 for our guest, else 1]"
+)
+@click.option("--memory", type=SIZE, metavar="SIZE", help="RAM, such as 64M or 1G.  [default: 128M]")
+@click.option("--isa", metavar="rv64|help", help="The instruction set; help lists what there is.")
+@click.option("--bios", type=click.Choice(["none"]), help="none: an ELF starts in M-mode at its entry.")
+@click.option("--append", metavar="ARGS", help="Boot arguments for the device tree.")
+@click.option("--disk", type=click.Path(path_type=Path), help="Disk image for virtio slot 0; stays as it is.")
+@click.option("--disk-write", is_flag=True, help="What the guest writes goes to the disk image.")
+@click.option("--quantum", type=NUMBER, metavar="N", help="Instructions in a hart's slice.  [default: 1000]")
+@click.option("--max-instructions", type=NUMBER, metavar="N", help="Stop after so many, over all harts.")
+@click.option("--check-determinism", is_flag=True, help="Run it twice, side by side, and compare all state.")
+@click.option("--replay", "token", metavar="TOKEN", help="Repeat the run that TOKEN (or @FILE) names.")
+@json_option
+@quiet_option
+def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bool, **given: Any) -> int:
+    """Boot IMAGE (an ELF), or our guest OS when IMAGE is left out.
+
+    The console is stdin and stdout. A stdin that is no terminal is read as a file and is there for the guest
+    from the start; at a terminal each key goes to the guest: Ctrl-A x leaves, Ctrl-A h helps.
+
+    The same image, options and input give the same run. At its end you see the run's token: --replay TOKEN
+    repeats it, typed input included, with the same state hash.
+
+    \b
+    Examples
+      replug boot
+      replug boot kernel.elf --harts 2 --memory 64M --disk disk.img
+      echo hello | replug boot echo.elf
+      replug boot spin.elf --max-instructions 1000000
+      replug boot --check-determinism
+      replug boot --json run.json && replug boot --replay "$(jq -r .token run.json)"
+
+    The exit status is the guest's. A guest that traps for ever, sleeps for ever or runs into
+    --max-instructions ends with a report of its harts and their last instructions, and status 1.
+    """
+    if isa == "help":
+        click.echo(f"rv64  {TreeOptions().isa}, with M, S (Sv39) and U mode")
+        return 0
+    if isa not in (None, "rv64"):
+        raise ReplugError(f"--isa: {isa!r} is not known here; `--isa help` lists what is")
+    job = _prepare(image, quiet, given)
+    return _check(job) if check_determinism else _run(job)
+
+
+def _prepare(image: Path | None, quiet: bool, given: dict[str, Any]) -> _Job:
+    """Put together what the command line, the token and the defaults say."""
+    check_json_target(given["json_file"])
+    limit = given["max_instructions"]
+    if limit is not None and limit < 0:
+        raise ReplugError(f"--max-instructions: {limit}: cannot be negative")
+    token = None if given["token"] is None else Token.decode(_token_text(given["token"]))
+    disk: Path | None = given["disk"]
+    if image is None:
+        kernel, our_disk = our_guest(quiet)
+        loaded = open_image(kernel)
+        if disk is None and (token is None or token.disk is not None):
+            disk = our_disk
+    else:
+        loaded = open_image(image)
+    if token is not None:
+        token.check_image(loaded)
+    defaults = token if token is not None else MachineOptions(harts=HARTS if image is None else 1)
+    options = MachineOptions(
+        harts=_first(given["harts"], defaults.harts),
+        memory=_first(given["memory"], defaults.memory),
+        quantum=_first(given["quantum"], defaults.quantum),
+        bootargs=_first(given["append"], defaults.bootargs),
+        hardware_ad=defaults.hardware_ad,
+        disk=disk,
+        disk_write=given["disk_write"],
+    )
+    return _Job(loaded, options, token, limit, given["json_file"], quiet)
+
+
+def _first(chosen: Any, default: Any) -> Any:
+    return default if chosen is None else chosen
+
+
+def _token_text(text: str) -> str:
+    """The token itself, or the one in the file that @FILE names: long input makes long tokens."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text()
+    except (OSError, ValueError) as error:
+        raise ReplugError(
+            f"{text[1:]}: {getattr(error, 'strerror', None) or 'not the text of a token'}"
+        ) from None
+
+
+# --- one run ---
+
+
+def _run(job: _Job) -> int:
+    # Only one thing can be on stdout: with `--json -` that is the result.
+    output = console.Output(2 if job.json_file == "-" else 1)
+    with Machine(job.image, job.options, output) as machine:
+        started = time.monotonic()
+        if job.token is not None:
+            outcome = replay(machine, job.token, job.max_instructions)
+        elif console.stdin_is_terminal():
+            if not job.quiet:
+                say("replug: Ctrl-A x leaves")
+            outcome = console.run_at_terminal(machine, job.max_instructions)
+        else:
+            outcome = console.run_with_file(machine, console.piped_input(), job.max_instructions)
+        seconds = time.monotonic() - started
+        cut = machine.engine.total_instret if outcome.reason in ("limit", "left") else None
+        token = Token.of(machine, cut).encode()
+        _tell(machine, outcome, token, job.quiet)
+        if job.json_file is not None:
+            write_json(job.json_file, _result(machine, outcome, token, seconds))
+        return min(outcome.status, _LARGEST_STATUS)
+
+
+def _tell(machine: Machine, outcome: Outcome, token: str, quiet: bool) -> None:
+    lines = report(machine, outcome)
+    if quiet and not lines:
+        return
+    say(f"replug: {headline(machine, outcome)}")
+    for line in lines if not quiet else ():
+        say(line)
+    if not quiet:
+        say(f"replug: state {machine.state_hash()}")
+        if len(token) <= _LONGEST_SHOWN_TOKEN:
+            say(f"replug: to repeat it: --replay {token}")
+        else:
+            say(f"replug: to repeat it: --json FILE writes the token ({len(token)} characters)")
+
+
+def _result(machine: Machine, outcome: Outcome, token: str, seconds: float) -> dict[str, object]:
+    engine = machine.engine
+    end: dict[str, object] = {"reason": outcome.reason, "status": outcome.status}
+    if outcome.wild is not None:
+        wild = outcome.wild
+        end |= {"hart": wild.hart, "cause": wild.cause, "value": wild.value, "pc": wild.pc}
+    return {
+        "exit": end,
+        "harts": [
+            {
+                "id": hart,
+                "instret": machine.instret(hart),
+                "pc": engine.get_pc(hart),
+                "symbol": symbol(machine, engine.get_pc(hart)),
+                "privilege": _PRIVILEGES.get(engine.get_privilege(hart), "?"),
+                "waiting": engine.is_waiting(hart),
+                "traps": engine.traps(hart),
+            }
+            for hart in range(machine.harts)
+        ],
+        "state_hash": machine.state_hash(),
+        "token": token,
+        "instructions": engine.total_instret,
+        "virtual_time_ns": engine.now,
+        "seconds": round(seconds, 6),
+    }
+
+
+# --- the same twice ---
+
+
+def _check(job: _Job) -> int:
+    if job.token is not None:
+        raise ReplugError("--check-determinism runs by itself: leave --replay out")
+    if job.options.disk_write:
+        raise ReplugError("--check-determinism runs it twice from the same disk: leave --disk-write out")
+    data = console.piped_input()
+    shown = ConsoleDigest(console.Output(2 if job.json_file == "-" else 1))
+    unseen = ConsoleDigest()
+    started = time.monotonic()
+    with (
+        Machine(job.image, job.options, shown) as first,
+        Machine(job.image, job.options, unseen) as second,
+    ):
+        first.type(data)
+        second.type(data)
+        verdict = check_determinism(
+            first, second, lambda: (shown.value(), unseen.value()), job.max_instructions
+        )
+        if job.json_file is not None:
+            token = Token.of(
+                first, verdict.instructions if verdict.outcome.reason == "limit" else None
+            ).encode()
+            result = _result(first, verdict.outcome, token, time.monotonic() - started)
+            result |= {"deterministic": verdict.deterministic, "difference": verdict.difference}
+            write_json(job.json_file, result)
+    if verdict.deterministic:
+        if not job.quiet:
+            say(f"replug: deterministic: {verdict.instructions:,} instructions, hash {verdict.state_hash}")
+        return 0
+    say(f"replug: not deterministic: {verdict.difference}")
+    return 1

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the commands share: reading sizes, addresses and ranges, and writing results."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from emulator.errors import ReplugError
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_SIZE = re.compile(r"([0-9]+)\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def parse_number(text: str) -> int:
+    """A number as assembly writes it, with an optional `_` between digits; ValueError when it is none."""
+    return int(text.strip(), 0)
+
+
+class Size(click.ParamType[int, str]):
+    """A size in bytes: 134217728, 128M, 1G (powers of 1024)."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(value.strip())
+        if found is None:
+            self.fail(f"{value!r} is not a size such as 128M or 1G", param, ctx)
+        return int(found[1]) * _UNITS[found[2].upper()]
+
+
+class Number(click.ParamType[int, str]):
+    """A whole number, decimal or 0x...."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_number(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number such as 16 or 0x10", param, ctx)
+
+
+SIZE = Size()
+NUMBER = Number()
+
+
+def json_option(function: Function) -> Function:
+    """The option --json, alike for all commands."""
+    return click.option(
+        "--json",
+        "json_file",
+        metavar="FILE",
+        help="Write the machine-readable result to FILE; - is stdout.",
+    )(function)
+
+
+def quiet_option(function: Function) -> Function:
+    """The option --quiet, alike for all commands."""
+    return click.option("--quiet", "-q", is_flag=True, help="Say nothing that was not asked for.")(function)
+
+
+def word_size_option(function: Function) -> Function:
+    """The option --bits, alike for the commands that need to know."""
+    return click.option(
+        "--bits",
+        type=click.Choice(["32", "64"]),
+        default="64",
+        callback=lambda _context, _parameter, value: int(value),
+        help="Width of the registers.  [default: 64]",
+    )(function)
+
+
+def write_json(file: str, value: object) -> None:
+    """Write a result; ReplugError when FILE cannot be written."""
+    text = json.dumps(value, indent=2) + "\n"
+    if file == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        Path(file).write_text(text)
+    except (OSError, ValueError) as error:
+        raise ReplugError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def check_json_target(file: str | None) -> None:
+    """ReplugError if a result could not be written there: better now than after a long run."""
+    if file is None or file == "-":
+        return
+    path = Path(file)
+    if path.is_dir():
+        raise ReplugError(f"{file}: is a directory")
+    if not path.parent.is_dir():
+        raise ReplugError(f"{file}: no such directory: {path.parent}")
+
+
+def say(message: str) -> None:
+    """A remark of ours, which must not mix with output that others read."""
+    print(message, file=sys.stderr, flush=True)

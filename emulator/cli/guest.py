@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Our guest: where its images are, what its disk holds, and having them made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from emulator.cli.common import say
+from emulator.engine.build import build_directory, build_engine
+from emulator.errors import ReplugError
+from guestos import images
+from guestos.sample import sample_text
+
+HARTS = 4
+
+Step = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What was made: the engine's library, the kernel and the disk."""
+
+    engine: Path
+    images: images.Built
+    disk: Path
+
+
+def guest_directory() -> Path:
+    """Where the guest's images are: kernel.elf, user/, measure/, disk.img."""
+    return build_directory() / "guest"
+
+
+def build_guest(data: Path | None, quiet: bool = False) -> Guest:
+    """Make the engine and all images, with `data` (by default our sample text) as /data on the disk."""
+    if data is not None and not data.is_file():
+        raise ReplugError(f"{data}: {'not a file' if data.exists() else 'no such file'}")
+    with _progress(quiet) as step:
+        step("the engine", 0, 1)
+        engine = build_engine()
+        built = images.build_all(guest_directory(), step, data=data if data is not None else sample_text())
+    assert built.disk is not None  # it was given data
+    return Guest(engine, built, built.disk)
+
+
+def our_guest(quiet: bool = False) -> tuple[Path, Path]:
+    """(kernel, disk) as `replug build` has made them; made now if they are not there."""
+    kernel, disk = guest_directory() / "kernel.elf", guest_directory() / "disk.img"
+    if not kernel.is_file() or not disk.is_file():
+        made = build_guest(None, quiet)
+        return made.images.kernel, made.disk
+    return kernel, disk
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Step]:
+    """A display of the steps on stderr: a bar on a terminal, else a line a step."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda _what, _done, _steps: None
+        return
+    if not console.is_terminal:
+        yield lambda what, done, steps: say(f"building {what}") if done < steps else None
+        return
+    columns = (
+        TextColumn("building {task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, steps: bar.update(task, description=what, completed=done, total=steps)

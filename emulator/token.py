@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The short text that names a run: what was run, with which options, and what was typed where.
+
+A token is `r1.` and base64url without padding, so it passes through shells and URLs as it is.  Inside, in
+this order: the first 8 bytes of the image's SHA-256; a byte of flags; harts, pages of memory and the quantum
+as varints; then, each only if its flag is set, the first 8 bytes of the disk's SHA-256, the boot arguments
+(varint length and UTF-8), where the run was cut from outside (varint), and the inputs (compressed:
+instructions and virtual time since the input before, both as varints, varint length, bytes); in the end a
+CRC-32 of all that.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.errors import ReplugError
+from emulator.options import MachineOptions
+
+if TYPE_CHECKING:
+    from emulator.machine import Machine
+    from toolchain.image import Image
+
+PREFIX = "r1."
+MOST_INPUT = 64 << 20
+"""Bytes of input that one run may have."""
+
+_HASH = 8
+_PAGE = 4096
+_HARDWARE_AD, _DISK, _BOOTARGS, _END, _INPUTS = (1 << bit for bit in range(5))
+_WIDEST = 10  # bytes of a varint of 64 bits
+_VERSION = re.compile(r"r([0-9]+)\.")
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Bytes that came to the console after so many instructions (over all harts), at a virtual time (ns)."""
+
+    instructions: int
+    time: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Token:
+    """A run by name.
+
+    image, disk: first 8 bytes of the SHA-256 (disk None: there is none); memory: bytes; end: the instructions
+    after which it was cut from outside, None when it ended by itself.
+    """
+
+    image: bytes
+    harts: int
+    memory: int
+    quantum: int
+    hardware_ad: bool
+    bootargs: str
+    disk: bytes | None
+    inputs: tuple[Typed, ...] = ()
+    end: int | None = None
+
+    @staticmethod
+    def of(machine: Machine, end: int | None = None) -> Token:
+        """The token of what a machine has run so far."""
+        options = machine.options
+        disk = machine.disk_hash
+        return Token(
+            image=bytes.fromhex(machine.image.sha256)[:_HASH],
+            harts=options.harts,
+            memory=options.memory,
+            quantum=options.quantum,
+            hardware_ad=options.hardware_ad,
+            bootargs=options.bootargs,
+            disk=None if disk is None else disk[:_HASH],
+            inputs=merge(Typed(*entry) for entry in machine.inputs),
+            end=end,
+        )
+
+    # --- text ---
+
+    def encode(self) -> str:
+        """The text of it."""
+        flags = (
+            _HARDWARE_AD * self.hardware_ad
+            | _DISK * (self.disk is not None)
+            | _BOOTARGS * bool(self.bootargs)
+            | _END * (self.end is not None)
+            | _INPUTS * bool(self.inputs)
+        )
+        parts = [self.image, bytes((flags,))]
+        parts += [_varint(self.harts), _varint(self.memory // _PAGE), _varint(self.quantum)]
+        if self.disk is not None:
+            parts.append(self.disk)
+        if self.bootargs:
+            text = self.bootargs.encode()
+            parts.append(_varint(len(text)) + text)
+        if self.end is not None:
+            parts.append(_varint(self.end))
+        if self.inputs:
+            parts.append(zlib.compress(_pack_inputs(self.inputs), 9))
+        payload = b"".join(parts)
+        payload += zlib.crc32(payload).to_bytes(4, "little")
+        return PREFIX + base64.urlsafe_b64encode(payload).decode().rstrip("=")
+
+    @staticmethod
+    def decode(text: str) -> Token:
+        """The run that a text names; ReplugError when it names none."""
+        text = text.strip()
+        version = _VERSION.match(text)
+        if version is None:
+            raise ReplugError("token: not the token of a run (those begin with `r1.`)")
+        if version.group() != PREFIX:
+            raise ReplugError(f"token: version {version[1]} is not known to this Replug, only version 1")
+        encoded = text[len(PREFIX) :]
+        try:
+            if not re.fullmatch(r"[A-Za-z0-9_-]*", encoded):
+                raise ValueError
+            payload = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        except (ValueError, binascii.Error):
+            raise ReplugError(
+                "token: damaged: it holds a character, or a length, that no token has"
+            ) from None
+        if len(payload) < 4 or zlib.crc32(payload[:-4]).to_bytes(4, "little") != payload[-4:]:
+            raise ReplugError("token: damaged or cut short: its checksum is wrong")
+        token = _unpack(_Reader(payload[:-4]))
+        token.machine_options(None)  # refuses what no machine can have
+        return token
+
+    # --- use ---
+
+    def machine_options(self, disk: Path | None, disk_write: bool = False) -> MachineOptions:
+        """The options of the run, with the disk image at this place."""
+        return MachineOptions(
+            harts=self.harts,
+            memory=self.memory,
+            quantum=self.quantum,
+            hardware_ad=self.hardware_ad,
+            bootargs=self.bootargs,
+            disk=disk,
+            disk_write=disk_write,
+        )
+
+    def check_image(self, image: Image) -> None:
+        """ReplugError unless this is the image of the run."""
+        if bytes.fromhex(image.sha256)[:_HASH] != self.image:
+            raise ReplugError(
+                f"token: the run was of another image ({self.image.hex()}...), "
+                f"{image.path} is {image.sha256[: 2 * _HASH]}..."
+            )
+
+    def check_machine(self, machine: Machine) -> None:
+        """ReplugError, with the reason, unless the machine is one that can repeat the run."""
+        self.check_image(machine.image)
+        wanted, given = self.machine_options(None), machine.options
+        for name in ("harts", "memory", "quantum", "hardware_ad", "bootargs"):
+            want, have = getattr(wanted, name), getattr(given, name)
+            if want != have:
+                raise ReplugError(f"token: the run was with {name} {want!r}, not {have!r}")
+        disk = machine.disk_hash
+        if self.disk is None and disk is not None:
+            raise ReplugError("token: the run was without a disk")
+        if self.disk is not None and disk is None:
+            raise ReplugError(f"token: the run was with a disk ({self.disk.hex()}...): name it with --disk")
+        if self.disk is not None and disk is not None and disk[:_HASH] != self.disk:
+            raise ReplugError(
+                f"token: the run was with another disk ({self.disk.hex()}...), "
+                f"{given.disk} is {disk[:_HASH].hex()}..."
+            )
+
+
+def merge(inputs: Iterable[Typed]) -> tuple[Typed, ...]:
+    """Neighbours at the same place are one input: the guest cannot tell."""
+    merged: list[Typed] = []
+    for entry in inputs:
+        if merged and (merged[-1].instructions, merged[-1].time) == (entry.instructions, entry.time):
+            merged[-1] = replace(merged[-1], data=merged[-1].data + entry.data)
+        else:
+            merged.append(entry)
+    return tuple(merged)
+
+
+def _varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first; the top bit says that more follow."""
+    result = bytearray()
+    while value > 0x7F:
+        result.append(value & 0x7F | 0x80)
+        value >>= 7
+    result.append(value)
+    return bytes(result)
+
+
+class _Reader:
+    """Takes the pieces of a token in order; ReplugError when there are not enough."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    def take(self, count: int) -> bytes:
+        piece = self._data[self._position : self._position + count]
+        if len(piece) != count:
+            raise ReplugError("token: damaged: it ends too early")
+        self._position += count
+        return piece
+
+    def varint(self) -> int:
+        value = 0
+        for place in range(_WIDEST):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << 7 * place
+            if byte < 0x80 and value < 1 << 64:
+                return value
+        raise ReplugError("token: damaged: a number in it has no end")
+
+    def rest(self) -> bytes:
+        return self.take(len(self._data) - self._position)
+
+    @property
+    def at_end(self) -> bool:
+        return self._position == len(self._data)
+
+
+def _unpack(reader: _Reader) -> Token:
+    image = reader.take(_HASH)
+    flags = reader.take(1)[0]
+    if flags >= _INPUTS << 1:
+        raise ReplugError("token: damaged: it says something that this Replug does not know")
+    harts, pages, quantum = reader.varint(), reader.varint(), reader.varint()
+    disk = reader.take(_HASH) if flags & _DISK else None
+    bootargs = ""
+    if flags & _BOOTARGS:
+        try:
+            bootargs = reader.take(reader.varint()).decode()
+        except UnicodeDecodeError:
+            raise ReplugError("token: damaged: its boot arguments are not UTF-8") from None
+    end = reader.varint() if flags & _END else None
+    inputs = _unpack_inputs(reader.rest()) if flags & _INPUTS else ()
+    if not reader.at_end:
+        raise ReplugError("token: damaged: something follows its end")
+    hardware_ad = bool(flags & _HARDWARE_AD)
+    return Token(image, harts, pages * _PAGE, quantum, hardware_ad, bootargs, disk, inputs, end)
+
+
+def _pack_inputs(inputs: tuple[Typed, ...]) -> bytes:
+    parts = []
+    instructions = time = 0
+    for entry in inputs:
+        parts += [_varint(entry.instructions - instructions), _varint(entry.time - time)]
+        parts += [_varint(len(entry.data)), entry.data]
+        instructions, time = entry.instructions, entry.time
+    return b"".join(parts)
+
+
+def _unpack_inputs(compressed: bytes) -> tuple[Typed, ...]:
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(compressed, 2 * MOST_INPUT)
+    except zlib.error:
+        raise ReplugError("token: damaged: its inputs cannot be unpacked") from None
+    if not unpacker.eof or unpacker.unused_data:
+        raise ReplugError("token: damaged: its inputs are cut short, too long, or followed by something")
+    reader = _Reader(data)
+    inputs = []
+    instructions = time = 0
+    while not reader.at_end:
+        instructions += reader.varint()
+        time += reader.varint()
+        inputs.append(Typed(instructions, time, reader.take(reader.varint())))
+    return tuple(inputs)
