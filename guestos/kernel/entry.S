@@ -10,6 +10,7 @@
 
 #define MSTATUS_MPP         0x1800
 #define MSTATUS_MPP_S       0x800
+#define MSTATUS_FS_VS       0x6600                  /* floating-point and vector state: off, nobody saves it */
 #define MIE_SOFTWARE        0x8
 #define MIE_TIMER           0x80
 
@@ -95,7 +96,7 @@ ENTRY _start
 .Lenter_supervisor:
     li      t0, MIE_SOFTWARE | MIE_TIMER
     csrw    mie, t0
-    li      t0, MSTATUS_MPP
+    li      t0, MSTATUS_MPP | MSTATUS_FS_VS
     csrc    mstatus, t0
     li      t0, MSTATUS_MPP_S
     csrs    mstatus, t0
