@@ -57,6 +57,15 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+def declared_paths(image: Image) -> dict[str, list[str]]:
+    """The paths that an image declares, with their variants, steps and parameters, all sorted."""
+    found: dict[str, set[str]] = {}
+    for note in image.notes:
+        if note.name:
+            found.setdefault(note.name, set()).update([note.detail] if note.detail else [])
+    return {name: sorted(found[name]) for name in sorted(found)}
+
+
 class PathWatch:
     """Watches the marks of an image on a machine.  Make it before the machine runs."""
 

@@ -16,12 +16,14 @@ from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
 from toolchain.image import Image
 
-HARTS = 4
 QUANTUM = 200  # fine enough that repluggers meet readers at every step
 
 Console = Callable[[bytes], None]
 Progress = Callable[[int], None]
 """Told now and then how many instructions have retired in this run."""
+
+Unfinished = Callable[[Machine, Outcome], None]
+"""Shown the machine when a run ended otherwise than by the guest's own word."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,21 @@ class Run:
     instructions: int
     state_hash: str
 
+    def problems(self) -> list[str]:
+        """Empty when the guest ended the run itself and was content."""
+        if self.outcome.reason == "exit" and self.outcome.status == 0:
+            return []
+        return [f"{self.name}: ended by {self.outcome.reason} with status {self.outcome.status}"]
+
+    def as_dict(self) -> dict[str, object]:
+        """The run in the JSON report."""
+        return {
+            "name": self.name,
+            "exit": {"reason": self.outcome.reason, "status": self.outcome.status},
+            "instructions": self.instructions,
+            "state_hash": self.state_hash,
+        }
+
 
 def run_image(
     image: Path | Image,
@@ -45,11 +62,11 @@ def run_image(
     console: Console | None = None,
     progress: Progress | None = None,
     max_instructions: int | None = None,
-    wild: Callable[[Machine, Outcome], None] | None = None,
+    unfinished: Unfinished | None = None,
 ) -> Run:
     """Run an image to its end while its named paths are watched.
 
-    `wild` is shown the machine when the run did not end by the guest's own word.
+    `unfinished` is shown the machine when the run did not end by the guest's own word.
     """
     captured = bytearray()
 
@@ -67,8 +84,8 @@ def run_image(
             return False
 
         outcome = machine.run(max_instructions, between)
-        if outcome.reason != "exit" and wild is not None:
-            wild(machine, outcome)
+        if outcome.reason != "exit" and unfinished is not None:
+            unfinished(machine, outcome)
         return Run(
             name=name or machine.image.path.name,
             costs=watch.costs(),
@@ -130,10 +147,7 @@ class PaperRun:
 
     def problems(self) -> list[str]:
         """What went wrong in the runs themselves, apart from any figure."""
-        found = []
-        for run in (self.kernel, self.invocation):
-            if run.outcome.reason != "exit" or run.outcome.status != 0:
-                found.append(f"{run.name}: ended by {run.outcome.reason} with status {run.outcome.status}")
+        found = [*self.kernel.problems(), *self.invocation.problems()]
         if not self.checksums:
             found.append("no program printed a checksum")
         found += [f"the host's checksum is another: {check.line}" for check in self.checksums if not check.agrees]
@@ -144,11 +158,11 @@ def run_paper(
     images: PaperImages,
     models: Sequence[Model],
     *,
-    harts: int = HARTS,
+    harts: int = 4,
     quantum: int = QUANTUM,
     console: Console | None = None,
     progress: Progress | None = None,
-    wild: Callable[[Machine, Outcome], None] | None = None,
+    unfinished: Unfinished | None = None,
 ) -> PaperRun:
     """Boot the kernel on its disk, read the file through every path, and measure the bare invocation."""
     if harts < 2:
@@ -160,7 +174,7 @@ def run_paper(
         name="kernel",
         console=console,
         progress=progress,
-        wild=wild,
+        unfinished=unfinished,
     )
-    invocation = run_image(images.invocation, MachineOptions(), models, name="invocation", wild=wild)
+    invocation = run_image(images.invocation, MachineOptions(), models, name="invocation", unfinished=unfinished)
     return PaperRun(kernel, invocation, checksums(kernel.console, images.data))
