@@ -34,8 +34,8 @@ SLICE_OF_RUN = 50_000_000  # instructions between two looks at the outside world
 class Outcome:
     """How a run ended.
 
-    reason: "exit" (the guest said so), "limit" (max_instructions), "idle" (all harts wait and nothing will wake one),
-    "wild" (a hart does nothing but trap).  status: what the guest gave, else 1.
+    reason: "exit" (the guest said so), "limit" (max_instructions), "idle" (all harts wait and nothing will
+    wake one), "wild" (a hart does nothing but trap).  status: what the guest gave, else 1.
     """
 
     reason: str
@@ -50,8 +50,8 @@ class Machine:
     >>> outcome = machine.run()
     >>> outcome.status, machine.instret(0), machine.state_hash()
 
-    The console's output goes to `console` as bytes; input is given with `type`.  The same image, options and input
-    give the same run, instruction by instruction.  Use it as a context manager, or call `close`.
+    The console's output goes to `console` as bytes; input is given with `type`.  The same image, options
+    and input give the same run, instruction by instruction.  Use it as a context manager, or call `close`.
     """
 
     def __init__(
@@ -88,7 +88,10 @@ class Machine:
         self._load(list(loaded.placements), loaded.entry)
 
     def _devices(self) -> list[Finisher | Uart16550 | VirtioBlock | EmptySlot]:
-        devices: list[Finisher | Uart16550 | VirtioBlock | EmptySlot] = [Finisher(self._request_exit), self.uart]
+        devices: list[Finisher | Uart16550 | VirtioBlock | EmptySlot] = [
+            Finisher(self._request_exit),
+            self.uart,
+        ]
         first = 0
         if self._disk is not None:
             devices.append(VirtioBlock(self._disk))
@@ -98,7 +101,9 @@ class Machine:
 
     def _load(self, placements: list[Placement], entry: int) -> None:
         tree = device_tree(
-            TreeOptions(harts=self.options.harts, memory_size=self.options.memory, bootargs=self.options.bootargs)
+            TreeOptions(
+                harts=self.options.harts, memory_size=self.options.memory, bootargs=self.options.bootargs
+            )
         )
         ram = Ram(virt_map.RAM_BASE, self.options.memory)
         tree_address = highest_free("the device tree", len(tree), ram, placements)
@@ -143,9 +148,9 @@ class Machine:
     ) -> Outcome:
         """Run to the end, or until so many more instructions have retired over all harts (to a block border).
 
-        `between` is called whenever the engine comes back: at least every 50 million instructions, when all harts
-        sleep without anything to wake them, and when observers' events want draining.  It may type, and answers
-        whether to go on when all harts sleep.
+        `between` is called whenever the engine comes back: at least every 50 million instructions, when all
+        harts sleep without anything to wake them, and when observers' events want draining.  It may type, and
+        answers whether to go on when all harts sleep.
         """
         left = NO_LIMIT if max_instructions is None else max_instructions
         while True:
@@ -205,7 +210,9 @@ class Machine:
         return data
 
     def state_hash(self) -> str:
-        """128 bits over every register, CSR, page of RAM and device: equal for equal machines, on any host."""
+        """128 bits over every register, CSR, page of RAM and device: equal for equal machines, on any
+        host.
+        """
         digest = hashlib.blake2b(digest_size=16)
         digest.update(self.engine.save())
         zero = bytes(PAGE_SIZE)

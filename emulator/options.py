@@ -18,9 +18,9 @@ MAX_MEMORY = 16 << 30
 class MachineOptions:
     """Options of a `virt` machine.
 
-    harts: how many; memory: bytes of RAM; quantum: instructions a slice (a slice ends at the first block border
-    past it); disk: image file for virtio slot 0, copy-on-write unless disk_write; bootargs: for the device tree;
-    hardware_ad: page-table A and D bits are set by hardware (Svadu), else they fault (Svade).
+    harts: how many; memory: bytes of RAM; quantum: instructions a slice (a slice ends at the first block
+    border past it); disk: image file for virtio slot 0, copy-on-write unless disk_write; bootargs: for the
+    device tree; hardware_ad: page-table A and D bits are set by hardware (Svadu), else they fault (Svade).
     """
 
     harts: int = 1
@@ -36,7 +36,9 @@ class MachineOptions:
         if not 1 <= self.harts <= MAX_HARTS:
             raise ReplugError(f"harts: {self.harts}: between 1 and {MAX_HARTS} are possible")
         if not 1 << 20 <= self.memory <= MAX_MEMORY or self.memory % 4096:
-            raise ReplugError(f"memory: {self.memory} bytes: 1 MiB to 16 GiB, in pages of 4096 bytes, are possible")
+            raise ReplugError(
+                f"memory: {self.memory} bytes: 1 MiB to 16 GiB, in pages of 4096 bytes, are possible"
+            )
         if not 1 <= self.quantum < 1 << 40:
             raise ReplugError(f"quantum: {self.quantum}: at least 1 instruction, less than 2^40")
         if self.disk_write and self.disk is None:

@@ -69,7 +69,9 @@ def disk_files(user: Mapping[str, Path], data: Path | bytes) -> dict[str, Path |
 
 
 def build(image: Image, output: Path) -> Path:
-    """Assemble and link one image below the directory `output`. Raises ToolchainError if it does not build."""
+    """Assemble and link one image below the directory `output`. Raises ToolchainError if it does not
+    build.
+    """
     return assemble(
         image.sources,
         output / image.name,

@@ -126,7 +126,9 @@ def _list_paths(image: Path) -> int:
 @click.option("--model", "model_names", default="ideal,in-order", show_default=True, help="Cost models.")
 @click.option("--harts", type=int, help=f"Number of harts (scenario: {HARTS}, image: 1).")
 @click.option("--quantum", type=int, help=f"Instructions a slice (scenario: {QUANTUM}, image: 1000).")
-@click.option("--file", type=click.Path(path_type=Path), help="Scenario: the file to read instead of our text.")
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="Scenario: the file to read instead of our text."
+)
 @click.option("--disk", type=click.Path(path_type=Path), help="IMAGE: the disk in virtio slot 0.")
 @click.option("--max-instructions", type=click.IntRange(min=1), help="IMAGE: end the run after so many.")
 @click.option("--paths", "list_paths", is_flag=True, help="List the declared paths and end.")

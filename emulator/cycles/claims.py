@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The paper's figures beside ours: each claim computed from the costs of paths, with a plain yes or no.
 
-Which claims there are, and why they are put this way, is told in guestos/PROTOCOL.md.  A claim holds when it holds
-under every model; one whose paths were never taken does not hold.
+Which claims there are, and why they are put this way, is told in guestos/PROTOCOL.md.  A claim holds when
+it holds under every model; one whose paths were never taken does not hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from emulator.cycles.histogram import Spread
 from emulator.cycles.paths import PathCost
@@ -60,7 +61,9 @@ class _Costs:
         raise _NotMeasured(f"no call of {name}{detail}")
 
     def ratio(self, size: int) -> float:
-        """Generic read over specialised read, from trap to return, each at its least: cached, nobody in the way."""
+        """Generic read over specialised read, from trap to return, each at its least: cached, nobody in
+        the way.
+        """
         return self.of("generic read", bytes=size).min / self.of("specialised read", bytes=size).min
 
 
@@ -87,8 +90,10 @@ def _small_read(costs: _Costs) -> tuple[str, bool]:
 
 def _shape(costs: _Costs) -> tuple[str, bool]:
     ratios = [costs.ratio(size) for size in SIZES]
-    falls = all(a > b for a, b in zip(ratios, ratios[1:], strict=False)) and ratios[-1] > 1
-    return " > ".join(f"{ratio:.3f}" for ratio in ratios) if falls else ", ".join(f"{r:.3f}" for r in ratios), falls
+    falls = all(larger > smaller for larger, smaller in pairwise(ratios)) and ratios[-1] > 1
+    return " > ".join(f"{ratio:.3f}" for ratio in ratios) if falls else ", ".join(
+        f"{r:.3f}" for r in ratios
+    ), falls
 
 
 _CLAIMS: tuple[tuple[str, str, str, str, Callable[[_Costs], tuple[str, bool]]], ...] = (

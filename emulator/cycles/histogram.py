@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spread:
-    """Minimum, median and maximum.  The median of an even number of values is the lower of the two in the middle."""
+    """Minimum, median and maximum.  The median of an even number of values is the lower of the two in the
+    middle.
+    """
 
     min: int
     median: int

@@ -16,7 +16,8 @@ APPENDED = 1 << 31
 
 @dataclass(frozen=True)
 class PathCost:
-    """One line of a report: a path (or a step of it) with its variant and parameters, and the costs of its calls.
+    """One line of a report: a path (or a step of it) with its variant and parameters, and the costs of its
+    calls.
 
     cycles: model name -> spread.
     """
@@ -94,7 +95,9 @@ class PathWatch:
         return self._numbers.setdefault(text, len(self._numbers))
 
     def costs(self) -> list[PathCost]:
-        """What the paths that ended so far cost; no line without calls.  Sorted by name, parameters and step."""
+        """What the paths that ended so far cost; no line without calls.  Sorted by name, parameters and
+        step.
+        """
         texts = {number: text for text, number in self._numbers.items()}
         costs = [self._cost(row, texts) for row in self._machine.engine.path_rows() if row.calls]
         return sorted(costs, key=lambda cost: (cost.name, sorted(cost.parameters.items()), cost.step))
@@ -112,6 +115,7 @@ class PathWatch:
             calls=row.calls,
             instructions=instructions,
             cycles={
-                model.name: instructions if model is IDEAL else Spread.of(row.cycles) for model in self._models
+                model.name: instructions if model is IDEAL else Spread.of(row.cycles)
+                for model in self._models
             },
         )

@@ -122,7 +122,9 @@ def checksums(console: str, data: bytes) -> list[Checksum]:
 
 @dataclass(frozen=True)
 class PaperImages:
-    """The images of the paper's system: kernel and disk, the file on it, the measuring program of claim A1."""
+    """The images of the paper's system: kernel and disk, the file on it, the measuring program of claim
+    A1.
+    """
 
     kernel: Path
     disk: Path
@@ -150,7 +152,9 @@ class PaperRun:
         found = [*self.kernel.problems(), *self.invocation.problems()]
         if not self.checksums:
             found.append("no program printed a checksum")
-        found += [f"the host's checksum is another: {check.line}" for check in self.checksums if not check.agrees]
+        found += [
+            f"the host's checksum is another: {check.line}" for check in self.checksums if not check.agrees
+        ]
         return found
 
 
@@ -176,5 +180,7 @@ def run_paper(
         progress=progress,
         unfinished=unfinished,
     )
-    invocation = run_image(images.invocation, MachineOptions(), models, name="invocation", unfinished=unfinished)
+    invocation = run_image(
+        images.invocation, MachineOptions(), models, name="invocation", unfinished=unfinished
+    )
     return PaperRun(kernel, invocation, checksums(kernel.console, images.data))

@@ -17,7 +17,10 @@ from emulator.cycles.paths import PathCost
 # Sections of the report on the paper's system: a title, and which rows belong there.
 _SECTIONS: tuple[tuple[str, Callable[[PathCost], bool]], ...] = (
     ("read, from trap to return", lambda cost: "read" in cost.name and cost.parameters.get("bytes") in SIZES),
-    ("entering and leaving specialised code", lambda cost: cost.name.startswith(("invocation", "flag clear"))),
+    (
+        "entering and leaving specialised code",
+        lambda cost: cost.name.startswith(("invocation", "flag clear")),
+    ),
     ("replug", lambda cost: cost.name.startswith("replug")),
     ("holding tank", lambda cost: cost.name == "holding tank"),
     ("open", lambda cost: cost.name.startswith(("open", "specialise")) and "read" not in cost.name),
@@ -32,7 +35,9 @@ def _figures(spread: Spread) -> list[str]:
 
 def _row(cost: PathCost, models: Sequence[Model]) -> list[str]:
     label = f"  {cost.step}" if cost.step else cost.name
-    detail = ", ".join(f"{value:,} B" if key == "bytes" else f"{key} {value:,}" for key, value in cost.parameters.items())
+    detail = ", ".join(
+        f"{value:,} B" if key == "bytes" else f"{key} {value:,}" for key, value in cost.parameters.items()
+    )
     cells = [label, detail, f"{cost.calls:,}", *_figures(cost.instructions)]
     for model in models:
         if model is not IDEAL:
@@ -72,7 +77,9 @@ def path_table(costs: Sequence[PathCost], models: Sequence[Model], *, everything
 
 def claim_table(claims: Sequence[Claim], models: Sequence[Model]) -> Table:
     """The paper's figures beside ours."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title="The paper's figures and ours")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title="The paper's figures and ours"
+    )
     table.add_column("")
     table.add_column("claim", ratio=3)
     table.add_column("paper", ratio=2)

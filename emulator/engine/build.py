@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Compiling the engine: plain C, by the clang of the `ziglang` wheel, against the Unicorn of the `unicorn` wheel.
+"""Compiling the engine: plain C, by the clang of the `ziglang` wheel, against the Unicorn of the `unicorn`
+wheel.
 
-The library is kept under a name that says what went into it, so that it is rebuilt exactly when something changed and
-several checkouts or versions never disturb each other.
+The library is kept under a name that says what went into it, so that it is rebuilt exactly when something
+changed and several checkouts or versions never disturb each other.
 """
 
 from __future__ import annotations

@@ -128,8 +128,9 @@ WriteCallback = Callable[[int, int, int, int], bool]
 class Engine:
     """Harts, RAM, CLINT and virtual time.
 
-    `read(hart, address, width)` answers loads from devices (None: access fault), `write(hart, address, width, value)`
-    takes stores to them (False: access fault).  An exception in either ends the run and comes out of `run`.
+    `read(hart, address, width)` answers loads from devices (None: access fault), `write(hart, address,
+    width, value)` takes stores to them (False: access fault).  An exception in either ends the run and
+    comes out of `run`.
     """
 
     def __init__(self, config: EngineConfig, read: ReadCallback, write: WriteCallback) -> None:
@@ -138,7 +139,9 @@ class Engine:
         if config.xlen not in (32, 64):
             raise ReplugError(f"xlen: {config.xlen}: 32 or 64")
         if config.ram_size <= 0 or config.ram_size % PAGE_SIZE:
-            raise ReplugError(f"memory: {config.ram_size} bytes: a positive multiple of {PAGE_SIZE} is needed")
+            raise ReplugError(
+                f"memory: {config.ram_size} bytes: a positive multiple of {PAGE_SIZE} is needed"
+            )
         if config.quantum < 1:
             raise ReplugError(f"quantum: {config.quantum}: at least 1 instruction")
         self.config = config
@@ -206,7 +209,9 @@ class Engine:
     # --- running ---
 
     def run(self, max_instructions: int = NO_LIMIT) -> StopReason:
-        """Run until something happens; at most so many instructions, over all harts, to the next block border."""
+        """Run until something happens; at most so many instructions, over all harts, to the next block
+        border.
+        """
         reason = StopReason(self._lib.replug_run(self._machine, min(max_instructions, NO_LIMIT)))
         if self._error is not None:
             error, self._error = self._error, None
@@ -363,11 +368,15 @@ class Engine:
             row = raw_rows[0][i]
             parameters = {int(row.parameter[k]): int(row.value[k]) for k in range(2) if row.parameter[k]}
             variants = tuple(int(row.variant[k]) for k in range(4) if row.variant[k])
-            result.append(PathRow(int(row.name), int(row.step), variants, parameters, int(row.calls), *metrics[i]))
+            result.append(
+                PathRow(int(row.name), int(row.step), variants, parameters, int(row.calls), *metrics[i])
+            )
         return result
 
     def keep_events(self, keep: bool = True) -> None:
-        """Keep every event for `drain_events`, as a timeline wants; otherwise only the sums of paths are kept."""
+        """Keep every event for `drain_events`, as a timeline wants; otherwise only the sums of paths are
+        kept.
+        """
         self._lib.replug_keep_events(self._machine, int(keep))
 
     def set_pipeline(self, pipeline: Pipeline) -> None:
@@ -382,7 +391,8 @@ class Engine:
         count = self._lib.replug_event_count(self._machine)
         raw = self._lib.replug_events(self._machine)
         events = [
-            Event(e.mark, e.hart, e.instret, e.cycles, e.time, e.value) for e in (raw[i] for i in range(count))
+            Event(e.mark, e.hart, e.instret, e.cycles, e.time, e.value)
+            for e in (raw[i] for i in range(count))
         ]
         self._lib.replug_drain_events(self._machine)
         return events

@@ -21,8 +21,8 @@ def test_measuring_program_counts_as_qemu_does(invocation: Path, qemu: str) -> N
     with Machine(invocation, console=console.extend) as machine:
         assert machine.run(10_000_000).status == 0
     reference = subprocess.run(
-        [qemu, "-machine", "virt", "-bios", "none", "-nographic", "-icount", "shift=0", "-kernel", str(invocation)],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
+        [qemu, "-machine", "virt", "-bios", "none", "-nographic", "-icount", "shift=0", "-kernel",
+        str(invocation)], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
     ).stdout  # fmt: skip
     assert console.decode().split() == reference.decode().split()
     through, direct = (int(line.split(":")[1]) for line in console.decode().splitlines())

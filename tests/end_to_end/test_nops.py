@@ -79,11 +79,11 @@ def test_bare_metal_invocation(tmp_path: Path) -> None:
         (
             "replug.S",
             "la      t0, holding_tank_path",
-            [("replug, uncontended", "3 pointer to the tank", None), ("replug, contended", "3 pointer to the tank", None)],
+            [(f"replug, {kind}", "3 pointer to the tank", None) for kind in ("uncontended", "contended")],
             [("replug, uncontended", "6 descriptor update", None), ("specialised read", "", 1)],
         ),
     ],
-)  # fmt: skip
+)
 def test_kernel_paths(
     tmp_path: Path,
     plain_kernel: Callable[[], tuple[Path, Mapping[tuple[str, str, int | None], PathCost]]],

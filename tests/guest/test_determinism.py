@@ -77,7 +77,15 @@ def test_the_hash_sees_every_kind_of_state(guest: Guest) -> None:
                        0x105, 0x106, 0x140, 0x141, 0x142, 0x143, 0x180, 0xB00, 0xB02, 0x3B0):  # fmt: skip
             before = engine.get_csr(hart, number)
             assert before is not None
-            flip = 8 << 60 if number == 0x180 else 2 if number in (0x302, 0x303, 0x304, 0x344) else 0x1000 if number == 0x3B0 else 4
+            flip = (
+                8 << 60
+                if number == 0x180
+                else 2
+                if number in (0x302, 0x303, 0x304, 0x344)
+                else 0x1000
+                if number == 0x3B0
+                else 4
+            )
             engine.set_csr(hart, number, before ^ (8 if number == 0x300 else flip))
             changed(f"CSR {number:#x}")
             engine.set_csr(hart, number, before)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Instructions retired, exactly: in traps, after faults in mid-block, across pages, with compressed code and interrupts."""
+"""Instructions retired, exactly: in traps, after faults in mid-block, across pages, with compressed code
+and interrupts.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +65,9 @@ def test_compressed_code_counts_like_any_other(guest: Guest) -> None:
     assert x(machine, S1) - x(machine, S0) == 1 + 8
 
 
-@pytest.mark.parametrize("instruction", ["ecall", "ebreak", "c.ebreak", ".word 0xffffffff", ".half 0", "csrr a5, 0x7c0"])
+@pytest.mark.parametrize(
+    "instruction", ["ecall", "ebreak", "c.ebreak", ".word 0xffffffff", ".half 0", "csrr a5, 0x7c0"]
+)
 def test_what_traps_does_not_retire(guest: Guest, instruction: str) -> None:
     """The trap's own instruction is not counted; the handler's are."""
     machine = run(
@@ -204,8 +208,7 @@ def test_counters_read_by_the_guest_and_by_the_host_agree(guest: Guest) -> None:
     )
     assert x(machine, S0) == 0
     assert x(machine, S1) == 1
-    after_time = 1 + 1 + 2 + 1 + 1  # rdtime itself, li (lui), li (lui, addi), sw
-    assert machine.instret(0) >= 3 + after_time - 3
+    assert machine.instret(0) == 7  # three reads, li (lui), li (lui and addi), sw
     assert machine.engine.get_csr(0, 0xB02) == machine.instret(0)
     assert machine.engine.get_csr(0, 0xB00) == machine.instret(0)
     assert machine.engine.get_csr(0, 0xC01) == machine.engine.now // 100
@@ -297,7 +300,6 @@ def test_counts_by_instruction(guest: Guest) -> None:
     loop:
         addi a0, a0, -1
         bnez a0, loop
-        ecall_here:
         {POWER_OFF}""")
     machine = run(image)
     symbol = machine.image.symbol("loop")

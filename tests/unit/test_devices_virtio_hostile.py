@@ -205,7 +205,7 @@ def disk() -> Iterator[Disk]:
     garbage=st.none() | st.integers(0, 1000),
     accesses=st.lists(registers, max_size=12),
 )
-def test_random_memory_and_registers(  # noqa: PLR0917
+def test_random_memory_and_registers(
     disk: Disk,
     table: list[tuple[int, int, int, int]],
     headers: list[tuple[int, int]],
