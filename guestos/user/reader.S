@@ -143,65 +143,56 @@ ENTRY read_file
     ret
 END read_file
 
-// bad_pointers: a0 = path. A read to an address that is not ours is EFAULT and moves nothing, while the file is unshared and when
-// it is shared.
+// bad_pointers: a0 = path. A read to an address that is not ours is EFAULT and moves nothing: while the file is unshared, and when
+// somebody else has opened it right after such a read.
 ENTRY bad_pointers
     addi    sp, sp, -48
     sd      ra, 40(sp)
     sd      s0, 32(sp)
     sd      s1, 24(sp)
     sd      s2, 16(sp)
-    sd      s3, 8(sp)
     mv      s0, a0
     jal     open
     bltz    a0, .Lopen_failed
     mv      s1, a0                      // read through this one
-    li      s3, -1                      // the other one, as soon as it is open
     li      a1, 0
     li      a2, SEEK_END
     jal     lseek
     li      t0, 16
     bltu    a0, t0, .Lchecked           // too short a file for this: it would end first
-1:  mv      a0, s1
+    mv      a0, s1
     li      a1, 0
     li      a2, SEEK_SET
     jal     lseek
     bnez    a0, .Lseek_failed
-    la      s2, bad_addresses
-2:  ld      a1, 0(s2)
     mv      a0, s1
-    li      a2, 16
-    jal     read
-    li      t0, -EFAULT
-    bne     a0, t0, .Lpointer_failed
-    addi    s2, s2, 8
-    la      t0, bad_addresses_end
-    bltu    s2, t0, 2b
-    mv      a0, s1                      // the first bytes are still the next ones
+    jal     read_badly
+    mv      a0, s0
+    jal     open
+    bltz    a0, .Lopen_failed
+    mv      s2, a0
+    mv      a0, s1
+    jal     read_badly
+    mv      a0, s1                      // both are still at the first byte
     la      a1, buffer
     li      a2, 16
     jal     read
     li      t0, 16
     bne     a0, t0, .Lread_failed
-    bgez    s3, 3f
-    la      t0, buffer                  // keep them to compare
-    ld      t1, 0(t0)
-    sd      t1, 16(t0)
-    ld      t1, 8(t0)
-    sd      t1, 24(t0)
-    mv      a0, s0
-    jal     open
-    bltz    a0, .Lopen_failed
-    mv      s3, a0
-    j       1b
-3:  la      t0, buffer
+    mv      a0, s2
+    la      a1, buffer + 16
+    li      a2, 16
+    jal     read
+    li      t0, 16
+    bne     a0, t0, .Lread_failed
+    la      t0, buffer
     ld      t1, 0(t0)
     ld      t2, 16(t0)
     bne     t1, t2, .Lmoved
     ld      t1, 8(t0)
     ld      t2, 24(t0)
     bne     t1, t2, .Lmoved
-    mv      a0, s3
+    mv      a0, s2
     jal     close
     bnez    a0, .Lclose_failed
 .Lchecked:
@@ -215,10 +206,33 @@ ENTRY bad_pointers
     ld      s0, 32(sp)
     ld      s1, 24(sp)
     ld      s2, 16(sp)
-    ld      s3, 8(sp)
     addi    sp, sp, 48
     ret
 END bad_pointers
+
+// read_badly: a0 = descriptor. Tries each bad address.
+ENTRY read_badly
+    addi    sp, sp, -32
+    sd      ra, 24(sp)
+    sd      s0, 16(sp)
+    sd      s1, 8(sp)
+    mv      s0, a0
+    la      s1, bad_addresses
+1:  ld      a1, 0(s1)
+    mv      a0, s0
+    li      a2, 16
+    jal     read
+    li      t0, -EFAULT
+    bne     a0, t0, .Lpointer_failed
+    addi    s1, s1, 8
+    la      t0, bad_addresses_end
+    bltu    s1, t0, 1b
+    ld      ra, 24(sp)
+    ld      s0, 16(sp)
+    ld      s1, 8(sp)
+    addi    sp, sp, 32
+    ret
+END read_badly
 
 .macro FAILURE label, text
 \label:
