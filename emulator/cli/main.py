@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -52,7 +53,12 @@ def version() -> str:
     try:
         return importlib.metadata.version("replug")
     except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
+        pass
+    try:
+        with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as file:
+            return str(tomllib.load(file)["project"]["version"])
+    except (OSError, tomllib.TOMLDecodeError, KeyError):
+        return "of unknown version"
 
 
 @click.group(
@@ -60,7 +66,7 @@ def version() -> str:
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version(), prog_name="replug")
+@click.version_option(version(), prog_name="replug", message="%(prog)s %(version)s")
 @click.pass_context
 def replug(context: click.Context) -> int | None:
     """A deterministic multicore RISC-V machine that counts instructions exactly.
@@ -103,9 +109,14 @@ def _usage(error: click.ClickException) -> str:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        status = replug.main(arguments, prog_name="replug", standalone_mode=False)
+        # Not replug.main(): that has its own ideas of Ctrl-C and of broken pipes.
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with replug.make_context("replug", given) as context:
+            status = replug.invoke(context)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.ClickException as error:
         _complain(_usage(error))
     except ReplugError as error:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures that all kinds of tests share."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toolchain.assemble import assemble
+
+Guest = Callable[[str], Path]
+
+_LINK_SCRIPT = """
+ENTRY(_start)
+PHDRS { text PT_LOAD FLAGS(5); data PT_LOAD FLAGS(6); }
+SECTIONS
+{
+    . = 0x80000000;
+    .text : { *(.text .text.*) } :text
+    . = ALIGN(4096);
+    .data : { *(.rodata .rodata.* .data .data.* .sdata .sdata.*) } :data
+    .bss : { *(.sbss .bss .bss.*) } :data
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Guest:
+    """Makes a bare-metal ELF of assembly that starts at 0x80000000 in M-mode, on all harts at once.
+
+    `guest(text)` gives its path; the text begins in `.text` at the entry. The same text is made once.
+    """
+    directory = tmp_path_factory.mktemp("guests")
+    script = directory / "bare.ld"
+    script.write_text(_LINK_SCRIPT)
+
+    def make(text: str) -> Path:
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        source = directory / f"{name}.s"
+        if not source.exists():
+            source.write_text(f".text\n.globl _start\n_start:\n{text}\n")
+        return assemble([source], directory / f"{name}.elf", link_script=script, root=directory)
+
+    return make
