@@ -38,7 +38,12 @@ ENTRY machine_trap
     sw      zero, 0(t1)
     la      t1, panicking
     lw      t1, 0(t1)
-    bnez    t1, .Lstopped
+    beqz    t1, .Lraise
+    sd      t2, HART_MACHINE_T2(t0)
+    ld      t2, HART_ID(t0)
+    addi    t1, t1, -1
+    bne     t1, t2, .Lstopped           // (a word to this hart from before its own panic may come late)
+    ld      t2, HART_MACHINE_T2(t0)
 
 .Lraise:
     csrsi   mip, MIP_SSIP
