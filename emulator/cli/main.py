@@ -20,6 +20,7 @@ from toolchain.errors import ToolchainError
 COMMANDS = {
     "boot": "emulator.cli.boot:boot",
     "cycles": "emulator.cli.cycles:cycles",
+    "bench": "emulator.cli.bench:bench",
     "build": "emulator.cli.build:build",
     "asm": "emulator.cli.asm:asm",
     "disasm": "emulator.cli.disasm:disasm",
