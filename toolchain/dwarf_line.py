@@ -1,247 +1,170 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The DWARF line table (.debug_line, versions 2 to 5): which source line an address comes from.
+"""The DWARF line table (.debug_line, versions 2 to 5) by pyelftools: which line an address comes from.
 
-Written here rather than taken from a library because damaged tables must end in an error at once; a
-count in the header that is wrong keeps a trusting reader busy for ever.
+The library believes what a table's header says. Each unit is therefore given to it alone, and its
+numbers are kept in bounds: damage ends in an exception at once, never in a loop or in memory without end.
 """
 
 import posixpath
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
+from operator import itemgetter
+from typing import IO, Any, ClassVar
 
-from toolchain.errors import ToolchainError
+from elftools.common.construct_utils import SLEB128, ULEB128
+from elftools.common.exceptions import DWARFError
+from elftools.common.utils import struct_parse
+from elftools.construct.lib.container import Container
+from elftools.dwarf.lineprogram import LineProgram
+from elftools.dwarf.structs import DWARFStructs
 
-_PATH, _DIRECTORY_INDEX = 1, 2
-_COPY, _ADVANCE_PC, _ADVANCE_LINE, _SET_FILE = 1, 2, 3, 4
-_CONST_ADD_PC, _FIXED_ADVANCE_PC = 8, 9
-_END_SEQUENCE, _SET_ADDRESS = 1, 2
-_ADDRESS_MASK = (1 << 64) - 1
+# Decoded by the library, a byte of a unit can take 500 bytes of memory and ten microseconds; 150 bytes stay.
+_SECTION_LIMIT, _UNIT_LIMIT = 1 << 22, 1 << 20
+_PATH_LIMIT = 4096
+_NUMBER_LIMIT = 10
+_FORMATS = {"directories_count": "directory_entry_format", "file_names_count": "file_name_entry_format"}
 
-
-@dataclass(frozen=True, order=True)
-class LineRange:
-    """Addresses start to end - 1 come from this line (from 1) of this file."""
-
-    start: int
-    end: int
-    file: str
-    line: int
-
-
-class _Reader:
-    """Little-endian numbers from a part of a section."""
-
-    def __init__(self, data: bytes, position: int, end: int) -> None:
-        self.data, self.position, self.end = data, position, end
-
-    def left(self) -> int:
-        return self.end - self.position
-
-    def take(self, count: int) -> bytes:
-        if count < 0 or self.left() < count:
-            raise ToolchainError(f"debug line table ends early at offset {self.position:#x}")
-        self.position += count
-        return self.data[self.position - count : self.position]
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "little")
-
-    def uleb(self) -> int:
-        return self._leb()[0]
-
-    def sleb(self) -> int:
-        value, bits, last = self._leb()
-        return value - (1 << bits) if last & 0x40 else value
-
-    def _leb(self) -> tuple[int, int, int]:
-        value = 0
-        for shift in range(0, 70, 7):
-            byte = self.number(1)
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value, shift + 7, byte
-        raise ToolchainError(f"debug line table: number too long at offset {self.position:#x}")
-
-    def string(self) -> str:
-        end = self.data.find(b"\0", self.position, self.end)
-        if end < 0:
-            raise ToolchainError(f"debug line table: string without an end at offset {self.position:#x}")
-        text = self.data[self.position : end].decode("utf-8", "replace")
-        self.position = end + 1
-        return text
+_Text = tuple[bytes, int]
+"""Bytes, and where in them a string begins that a NUL or their end ends."""
 
 
-@dataclass
-class _Header:
-    version: int
-    offset_size: int
-    minimum_length: int = 1
-    line_base: int = 0
-    line_range: int = 1
-    opcode_base: int = 1
-    operand_counts: bytes = b""
-    directories: list[str] = field(default_factory=list)
-    files: list[tuple[str, int]] = field(default_factory=list)
-
-    def file_name(self, index: int) -> str:
-        """Name of a file of this table, from the compilation directory on."""
-        if not 0 <= index < len(self.files):
-            return "?"
-        name, directory = self.files[index]
-        parts = [self.directories[directory]] if 0 <= directory < len(self.directories) else []
-        if directory and self.version >= 5:
-            parts.insert(0, self.directories[0])
-        return posixpath.normpath(posixpath.join(*parts, name))
+def _short_number(parse: Callable[..., int], stream: IO[bytes], context: Container) -> int:
+    """A LEB128 number; longer ones than of 64 bits would take time with the square of their length."""
+    start = stream.tell()
+    digits = BytesIO(stream.read(_NUMBER_LIMIT))
+    value = parse(digits, context)
+    stream.seek(start + digits.tell())
+    return value
 
 
-def read_line_table(lines: bytes, line_strings: bytes, strings: bytes) -> list[LineRange]:
-    """All ranges of a .debug_line section, sorted by address.
+class _Signed(SLEB128):
+    def _parse(self, stream: IO[bytes], context: Container) -> int:
+        return _short_number(super()._parse, stream, context)
 
-    line_strings, strings: contents of .debug_line_str and .debug_str. Raises ToolchainError for a
-    table that is damaged or of an unknown version.
+
+class _Unsigned(ULEB128):
+    def _parse(self, stream: IO[bytes], context: Container) -> int:
+        value = _short_number(super()._parse, stream, context)
+        if self.name in _FORMATS:
+            # Every form takes at least a byte; entries without any would be repeated for ever.
+            left = len(stream.read())
+            stream.seek(-left, 1)
+            if value * max(1, len(context[_FORMATS[self.name]])) > left:
+                raise DWARFError(f"{value} names are too many")
+        return value
+
+
+class _Structs(DWARFStructs):
+    """The library's layouts of line tables, with the numbers above."""
+
+    _structs_cache: ClassVar[dict[tuple[bool, int, int, int], Any]] = {}
+
+    def _create_leb128(self) -> None:
+        self.Dwarf_uleb128, self.the_Dwarf_uleb128 = _Unsigned, _Unsigned("")
+        self.Dwarf_sleb128, self.the_Dwarf_sleb128 = _Signed, _Signed("")
+
+
+class LineTable:
+    """The source lines of addresses, by all units of a .debug_line section.
+
+    line_strings, strings: contents of .debug_line_str and .debug_str; bits: of an address, 32 or 64.
+    Raises what the library raises, or its DWARFError, for a table that is damaged, of an unknown version or
+    too large (more than 4 MiB, or 1 MiB in one unit).
     """
-    found: list[LineRange] = []
-    position = 0
-    while position < len(lines):
-        reader = _Reader(lines, position, len(lines))
-        length = reader.number(4)
-        offset_size = 4
-        if length == 0xFFFF_FFFF:
-            length, offset_size = reader.number(8), 8
-        if length > reader.left():
-            raise ToolchainError(f"debug line table: unit at offset {position:#x} is longer than the section")
-        reader.end = position = reader.position + length
-        _unit(reader, offset_size, line_strings, strings, found)
-    found.sort()
-    return found
+
+    def __init__(self, lines: bytes, line_strings: bytes, strings: bytes, bits: int) -> None:
+        tables = {"DW_FORM_line_strp": line_strings, "DW_FORM_strp": strings}
+        self._rows: list[tuple[int, int, int, int, _Files]] = []
+        length = _Structs(True, 32, bits // 8).Dwarf_initial_length("length")
+        stream = BytesIO(lines)
+        position = 0
+        if len(lines) > _SECTION_LIMIT:
+            raise DWARFError(f"it has more than {_SECTION_LIMIT} bytes")
+        while position < len(lines):
+            end = struct_parse(length, stream, position) + stream.tell()
+            if end > len(lines):
+                raise DWARFError(f"the unit at offset {position:#x} is longer than the section")
+            if end - position > _UNIT_LIMIT:
+                raise DWARFError(f"the unit at offset {position:#x} has more than {_UNIT_LIMIT} bytes")
+            structs = _Structs(True, 64 if stream.tell() - position > 4 else 32, bits // 8)
+            program = _program(lines[position:end], structs)
+            self._rows += _rows(program, _Files(program.header, tables))
+            position = end
+        self._rows.sort(key=itemgetter(0, 1, 2))
+
+    def at(self, address: int) -> tuple[str, int] | None:
+        """(file, line from 1) of an address, None if unknown."""
+        index = bisect_right(self._rows, address, key=itemgetter(0)) - 1
+        if index < 0 or address >= self._rows[index][1]:
+            return None
+        _, _, line, file, files = self._rows[index]
+        return files.name(file), line
 
 
-def _unit(
-    reader: _Reader, offset_size: int, line_strings: bytes, strings: bytes, found: list[LineRange]
-) -> None:
-    start = reader.position
-    header = _Header(reader.number(2), offset_size)
+def _program(unit: bytes, structs: _Structs) -> LineProgram:
+    stream = BytesIO(unit)
+    header = struct_parse(structs.Dwarf_lineprog_header, stream, 0)
     if not 2 <= header.version <= 5:
-        raise ToolchainError(f"debug line table: unknown version {header.version} at offset {start:#x}")
-    if header.version >= 5:
-        reader.take(2)
-    program_length = reader.number(offset_size)
-    program = reader.position + program_length
-    if program_length > reader.left():
-        raise ToolchainError(f"debug line table: header at offset {start:#x} is longer than its unit")
-    end, reader.end = reader.end, program
-    header.minimum_length = reader.number(1)
-    if header.version >= 4:
-        reader.take(1)
-    reader.take(1)
-    base = reader.number(1)
-    header.line_base = base - 256 if base > 127 else base
-    header.line_range = reader.number(1)
-    header.opcode_base = reader.number(1)
-    if not header.line_range or not header.opcode_base:
-        raise ToolchainError(f"debug line table: header at offset {start:#x} has a zero range")
-    header.operand_counts = reader.take(header.opcode_base - 1)
-    if header.version >= 5:
-        header.directories = [name for name, _ in _entries(reader, offset_size, line_strings, strings)]
-        header.files = _entries(reader, offset_size, line_strings, strings)
-    else:
-        _old_names(reader, header)
-    reader.position, reader.end = program, end
-    _run(reader, header, found)
+        raise DWARFError(f"unknown version {header.version}")
+    fields = structs.initial_length_field_size() + (4 if header.version >= 5 else 2)
+    start = fields + structs.dwarf_format // 8 + header.header_length
+    if not stream.tell() <= start <= len(unit):
+        raise DWARFError(f"the length of a header, {header.header_length}, is wrong")
+    return LineProgram(header, stream, structs, start, len(unit))
 
 
-def _old_names(reader: _Reader, header: _Header) -> None:
-    """Directories and files of versions 2 to 4: both count from 1, directory 0 is not named."""
-    header.directories = ["."]
-    while name := reader.string():
-        header.directories.append(name)
-    header.files = [("?", 0)]
-    while name := reader.string():
-        header.files.append((name, reader.uleb()))
-        reader.uleb()
-        reader.uleb()
+def _rows(program: LineProgram, files: "_Files") -> Iterator[tuple[int, int, int, int, "_Files"]]:
+    """(first address, address behind the last, line, file, its names): a row reaches up to the next one."""
+    last = None
+    for entry in program.get_entries():
+        state = entry.state
+        if state is None:
+            continue
+        if last is not None and last.address < state.address and last.line > 0:
+            yield last.address, state.address, last.line, last.file, files
+        last = None if state.end_sequence else state
 
 
-def _entries(reader: _Reader, offset_size: int, line_strings: bytes, strings: bytes) -> list[tuple[str, int]]:
-    """A table of version 5 of (path, directory index)."""
-    layout = [(reader.uleb(), reader.uleb()) for _ in range(reader.number(1))]
-    count = reader.uleb()
-    if count > reader.left() or (count and not layout):
-        raise ToolchainError(f"debug line table: {count} names at offset {reader.position:#x} are too many")
-    entries = []
-    for _ in range(count):
-        path, directory = "?", 0
-        for content, form in layout:
-            value = _form(reader, form, offset_size, line_strings, strings)
-            if content == _PATH and isinstance(value, str):
-                path = value
-            elif content == _DIRECTORY_INDEX and isinstance(value, int):
-                directory = value
-        entries.append((path, directory))
-    return entries
+class _Files:
+    """The names of a unit's files, put together only when asked for: many may be one long string."""
 
-
-def _form(
-    reader: _Reader, form: int, offset_size: int, line_strings: bytes, strings: bytes
-) -> str | int | bytes:
-    """One value; the forms that the standard allows in a line table header."""
-    if form == 0x08:
-        return reader.string()
-    if form in (0x1F, 0x0E):
-        table = line_strings if form == 0x1F else strings
-        return _Reader(table, min(reader.number(offset_size), len(table)), len(table)).string()
-    if form == 0x0F:
-        return reader.uleb()
-    if form == 0x09:
-        return reader.take(reader.uleb())
-    size = {0x0B: 1, 0x05: 2, 0x06: 4, 0x07: 8, 0x1E: 16}.get(form)
-    if size is None:
-        raise ToolchainError(f"debug line table: unknown form {form:#x} at offset {reader.position:#x}")
-    return reader.number(size)
-
-
-def _run(reader: _Reader, header: _Header, found: list[LineRange]) -> None:
-    """The line number program: its rows become ranges, each up to the next row's address."""
-    first_file = 1
-    address, file, line = 0, first_file, 1
-    last: tuple[int, int, int] | None = None
-
-    def row(ends: bool) -> None:
-        nonlocal last
-        if last is not None and last[0] < address and last[2] > 0:
-            found.append(LineRange(last[0], address, header.file_name(last[1]), last[2]))
-        last = None if ends else (address, file, line)
-
-    def advance(operations: int) -> int:
-        return (address + operations * header.minimum_length) & _ADDRESS_MASK
-
-    while reader.left():
-        opcode = reader.number(1)
-        if opcode >= header.opcode_base:
-            steps, remainder = divmod(opcode - header.opcode_base, header.line_range)
-            address = advance(steps)
-            line += header.line_base + remainder
-            row(False)
-        elif opcode == 0:
-            length = reader.uleb()
-            body = _Reader(reader.take(length), 0, length)
-            extended = body.number(1)
-            if extended == _END_SEQUENCE:
-                row(True)
-                address, file, line = 0, first_file, 1
-            elif extended == _SET_ADDRESS:
-                address = body.number(min(body.left(), 8))
-        elif opcode == _COPY:
-            row(False)
-        elif opcode == _ADVANCE_PC:
-            address = advance(reader.uleb())
-        elif opcode == _ADVANCE_LINE:
-            line += reader.sleb()
-        elif opcode == _SET_FILE:
-            file = reader.uleb()
-        elif opcode == _CONST_ADD_PC:
-            address = advance((255 - header.opcode_base) // header.line_range)
-        elif opcode == _FIXED_ADVANCE_PC:
-            address = (address + reader.number(2)) & _ADDRESS_MASK
+    def __init__(self, header: Container, tables: Mapping[str, bytes]) -> None:
+        self._new = header.version >= 5
+        if self._new:
+            self._directories = _texts(header.directories, header.directory_entry_format, tables)
+            names = _texts(header.file_names, header.file_name_entry_format, tables)
+            places = [entry.get("DW_LNCT_directory_index", 0) for entry in header.file_names]
         else:
-            for _ in range(header.operand_counts[opcode - 1]):
-                reader.uleb()
+            # These count from 1; directory 0 has no name, nor is there a file 0.
+            self._directories = [(b".", 0), *((name, 0) for name in header.include_directory)]
+            names = [(b"?", 0), *((entry.name, 0) for entry in header.file_entry)]
+            places = [0, *(entry.dir_index for entry in header.file_entry)]
+        self._files = list(zip(names, places, strict=True))
+
+    def name(self, index: int) -> str:
+        """The name of a file, from the compilation directory on."""
+        if index >= len(self._files):
+            return "?"
+        name, directory = self._files[index]
+        parts = [name]
+        if directory < len(self._directories):
+            parts.insert(0, self._directories[directory])
+        if directory and self._new:
+            parts.insert(0, self._directories[0])
+        return posixpath.normpath(posixpath.join(*map(_text, parts)))
+
+
+def _texts(entries: list[Container], fields: list[Container], tables: Mapping[str, bytes]) -> list[_Text]:
+    """The paths of entries of version 5: in the entry itself, or at an offset of a table."""
+    forms = [field.form for field in fields if field.content_type == "DW_LNCT_path"]
+    table = tables.get(forms[-1]) if forms else None
+    paths = [entry["DW_LNCT_path"] for entry in entries]
+    return [(path, 0) if table is None else (table, path) for path in paths]
+
+
+def _text(text: _Text) -> str:
+    table, start = text
+    if start > len(table):
+        raise DWARFError(f"the string at offset {start:#x} is outside its section")
+    return table[start : start + _PATH_LIMIT].partition(b"\0")[0].decode("utf-8", "replace")

@@ -1,206 +1,215 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tables of an ELF file, each number checked before it is used.
+"""ELF files by pyelftools, for files that nobody vouches for.
 
-Written for files that nobody vouches for: every table, string and section lies within the file or
-ToolchainError says which does not. Little-endian RISC-V executables of 32 or 64 bits.
+The library trusts what it reads. Here its reading is metered, all that it raises becomes ToolchainError,
+and what callers rely on is checked: little-endian RISC-V executables of 32 or 64 bits, whose tables,
+segments and sections lie within the file.
 """
 
-import struct
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+
+from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
+from elftools.construct import Container, Struct
+from elftools.elf.descriptions import describe_e_machine, describe_e_type
+from elftools.elf.elffile import ELFFile
+from elftools.elf.enums import ENUM_NOTE_N_TYPE
+from elftools.elf.notes import iter_notes
+from elftools.elf.sections import Section, StringTableSection, Symbol, SymbolTableSection
 
 from toolchain.errors import ToolchainError
 
-PT_LOAD = 1
-SHT_SYMTAB, SHT_NOBITS = 2, 8
-SHF_EXECINSTR, SHF_COMPRESSED = 4, 0x800
-_TYPES = {1: "a relocatable object", 4: "a core dump"}
-_MACHINE_RISCV = 243
-_PROGRAM_HEADERS_LIMIT = 1024
 
-_HEADER = {32: struct.Struct("<HHIIIIIHHHHHH"), 64: struct.Struct("<HHIQQQIHHHHHH")}
-_PROGRAM = {32: struct.Struct("<8I"), 64: struct.Struct("<2I6Q")}
-_SECTION = {32: struct.Struct("<10I"), 64: struct.Struct("<2I4Q2I2Q")}
-_SYMBOL = {32: struct.Struct("<3I2BH"), 64: struct.Struct("<I2BH2Q")}
+class _MeteredFile(BytesIO):
+    """A file whose bytes can be read some times over, but not for ever.
 
+    Links and offsets of a damaged file can lead a reader over the same bytes again and again, in time
+    that grows with the square of the size. A sound file takes at most about six times its size: the
+    library fetches names in pieces of 64 bytes.
+    """
 
-@dataclass(frozen=True)
-class ProgramHeader:
-    """One segment: kind (PT_LOAD, ...), flags (4 read, 2 write, 1 execute), sizes in bytes."""
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._left = 8 * len(data) + (1 << 20)
 
-    kind: int
-    flags: int
-    offset: int
-    vaddr: int
-    paddr: int
-    file_size: int
-    memory_size: int
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self._left -= len(data) + 1
+        if self._left < 0:
+            raise ELFError("its tables lead over the same bytes again and again")
+        return data
 
 
-@dataclass(frozen=True)
-class Section:
-    """One section; `link` is the index of the one it refers to."""
+class _Names(StringTableSection):
+    """A string table that says so when a name is not in it or is no text."""
 
-    name: str
-    kind: int
-    flags: int
-    address: int
-    offset: int
-    size: int
-    link: int
-    entry_size: int
-
-
-@dataclass(frozen=True)
-class RawSymbol:
-    """One entry of a symbol table; section 0 is undefined, 0xfff1 absolute."""
-
-    name: str
-    value: int
-    size: int
-    kind: int
-    is_global: bool
-    section: int
+    def get_string(self, offset: int) -> str:
+        if not offset:
+            return ""
+        name = super().get_string(offset)
+        if "\ufffd" in name:
+            raise ELFError(f"the name at offset {offset:#x} of the string table is not UTF-8")
+        if offset + len(name.encode()) >= self["sh_size"]:
+            raise ELFError(f"the name at offset {offset:#x} is outside its string table")
+        return name
 
 
 class ElfFile:
-    """Header, program headers and sections of an ELF file held in memory."""
+    """Header, program headers and sections of an ELF file held in memory.
+
+    bits: 32 or 64. loads: headers of the PT_LOAD segments that take memory. sections: all, by index.
+    """
 
     def __init__(self, data: bytes, name: str) -> None:
         self.data = data
         self.name = name
         if data[:4] != b"\x7fELF":
             raise self.error("not an ELF file (bad magic number)")
-        if len(data) < 20:
-            raise self.error(f"cut short: {len(data)} bytes are too few for an ELF header")
-        if data[4] not in (1, 2):
-            raise self.error(f"ELF class {data[4]} is neither 32 nor 64 bits")
-        if data[5] != 1:
-            raise self.error("not little-endian")
-        if data[6] != 1:
-            raise self.error(f"ELF version {data[6]} is not known")
-        self.bits = 32 if data[4] == 1 else 64
-        layout = _HEADER[self.bits]
-        if len(data) < 16 + layout.size:
-            raise self.error(f"cut short: {len(data)} bytes are too few for an ELF header")
-        fields = layout.unpack_from(data, 16)
-        self.kind, machine, version, self.entry, program_offset, section_offset = fields[:6]
-        program_size, program_count, section_size, section_count, names_index = fields[8:13]
-        if machine != _MACHINE_RISCV:
-            raise self.error(f"machine {machine} is not RISC-V ({_MACHINE_RISCV})")
-        if version != 1:
-            raise self.error(f"ELF version {version} is not known")
-        if self.kind not in (2, 3):
-            raise self.error(f"not an executable but {_TYPES.get(self.kind, f'type {self.kind}')}")
-        self.programs = self._programs(program_offset, program_size, program_count)
-        self.sections = self._sections(section_offset, section_size, section_count, names_index)
+        with self.reading("the ELF header"):
+            self._elf = ELFFile(_MeteredFile(data))
+            self._check_header()
+        self.bits = self._elf.elfclass
+        self.entry: int = self._elf["e_entry"]
+        self.loads = self._loads()
+        with self.reading("the section headers"):
+            self.sections = self._sections()
 
     def error(self, message: str) -> ToolchainError:
         return ToolchainError(f"{self.name}: {message}")
 
-    def _table(
-        self, what: str, offset: int, entry: int, count: int, layout: struct.Struct
-    ) -> list[tuple[int, ...]]:
-        if not count:
-            return []
-        if entry != layout.size:
-            raise self.error(f"{what}s of {entry} bytes instead of {layout.size}")
-        if offset + count * entry > len(self.data):
-            raise self.error(
-                f"{count} {what}s at offset {offset:#x} end beyond the file "
-                f"({len(self.data)} bytes): cut short?"
-            )
-        return list(layout.iter_unpack(self.data[offset : offset + count * entry]))
-
-    def _programs(self, offset: int, size: int, count: int) -> list[ProgramHeader]:
-        if count > _PROGRAM_HEADERS_LIMIT:
-            raise self.error(f"{count} program headers are more than {_PROGRAM_HEADERS_LIMIT}")
-        found = []
-        for index, raw in enumerate(self._table("program header", offset, size, count, _PROGRAM[self.bits])):
-            if self.bits == 64:
-                kind, flags, start, vaddr, paddr, file_size, memory_size, _ = raw
-            else:
-                kind, start, vaddr, paddr, file_size, memory_size, flags, _ = raw
-            program = ProgramHeader(kind, flags, start, vaddr, paddr, file_size, memory_size)
-            if kind == PT_LOAD:
-                self._check_load(index, program)
-            found.append(program)
-        return found
-
-    def _check_load(self, index: int, program: ProgramHeader) -> None:
-        where = f"segment {index}"
-        end = program.offset + program.file_size
-        if end > len(self.data):
-            raise self.error(
-                f"{where}: bytes {program.offset:#x} to {end:#x} lie beyond the file "
-                f"({len(self.data)} bytes): cut short?"
-            )
-        if program.file_size > program.memory_size:
-            raise self.error(
-                f"{where}: {program.file_size} bytes in the file, but only {program.memory_size} in memory"
-            )
-        if max(program.vaddr, program.paddr) + program.memory_size > 1 << self.bits:
-            raise self.error(
-                f"{where}: {program.memory_size:#x} bytes at {program.vaddr:#x} "
-                "pass the end of the address space"
-            )
-
-    def _sections(self, offset: int, size: int, count: int, names_index: int) -> list[Section]:
-        rows = self._table("section header", offset, size, count, _SECTION[self.bits])
-        for index, (_, kind, _, _, start, length, *_) in enumerate(rows):
-            if kind not in (0, SHT_NOBITS) and start + length > len(self.data):
-                raise self.error(
-                    f"section {index}: bytes {start:#x} to {start + length:#x} lie beyond the file "
-                    f"({len(self.data)} bytes): cut short?"
-                )
-        if not rows or not names_index:
-            names = b""
-        elif names_index >= len(rows):
-            raise self.error(f"section {names_index}, said to hold the section names, does not exist")
-        else:
-            names = self.data[rows[names_index][4] : rows[names_index][4] + rows[names_index][5]]
-        found = []
-        for index, (name, kind, flags, address, start, length, link, _, _, entry) in enumerate(rows):
-            text = self._string(names, name, f"name of section {index}") if name else ""
-            found.append(Section(text, kind, flags, address, start, length, link, entry))
-        return found
-
-    def _string(self, table: bytes, offset: int, what: str) -> str:
-        end = table.find(b"\0", offset)
-        if offset >= len(table) or end < 0:
-            raise self.error(f"{what}: offset {offset:#x} is outside its string table ({len(table)} bytes)")
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """In here, whatever the library raises becomes a ToolchainError about `what`."""
         try:
-            return table[offset:end].decode()
-        except UnicodeDecodeError:
-            raise self.error(f"{what}: not UTF-8 at offset {offset:#x} of its string table") from None
+            yield
+        except ToolchainError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise self.error(f"{what}: cut short or damaged ({reason})") from error
 
-    def content(self, section: Section) -> bytes:
-        return (
-            b"" if section.kind == SHT_NOBITS else self.data[section.offset : section.offset + section.size]
-        )
+    def _check_header(self) -> None:
+        elf = self._elf
+        if not elf.little_endian:
+            raise self.error("not little-endian")
+        if not elf["e_version"] == elf["e_ident"]["EI_VERSION"] == "EV_CURRENT":
+            raise self.error("its ELF version is not 1")
+        if elf["e_machine"] != "EM_RISCV":
+            machine = elf["e_machine"]
+            raise self.error(f"the machine is not RISC-V but {describe_e_machine(machine)} ({machine})")
+        if elf["e_type"] not in ("ET_EXEC", "ET_DYN"):
+            kind = elf["e_type"]
+            raise self.error(f"not an executable but {describe_e_type(kind)} ({kind})")
+
+    def _check_inside(self, what: str, start: int, size: int) -> None:
+        if start + size > len(self.data):
+            raise self.error(
+                f"{what}: bytes {start:#x} to {start + size:#x} lie beyond the file "
+                f"({len(self.data)} bytes): cut short?"
+            )
+
+    def _headers(self, what: str, layout: Struct, start: int, size: int, count: int) -> list[Container]:
+        """A table of program or section headers.
+
+        Not by the library's iterators: they also read, once for each header, what dynamic, hash and
+        other tables say, which nobody here wants.
+        """
+        if count and size < layout.sizeof():
+            raise self.error(f"{what}s of {size} bytes instead of {layout.sizeof()}")
+        self._check_inside(f"the {what}s", start, size * count)
+        with self.reading(f"the {what}s"):
+            return [struct_parse(layout, self._elf.stream, start + size * index) for index in range(count)]
+
+    def _loads(self) -> list[Container]:
+        elf = self._elf
+        layout, start, size = elf.structs.Elf_Phdr, elf["e_phoff"], elf["e_phentsize"]
+        found = []
+        for index, header in enumerate(self._headers("program header", layout, start, size, elf["e_phnum"])):
+            if header.p_type != "PT_LOAD" or not header.p_memsz:
+                continue
+            where = f"segment {index}"
+            self._check_inside(where, header.p_offset, header.p_filesz)
+            if header.p_filesz > header.p_memsz:
+                raise self.error(
+                    f"{where}: {header.p_filesz} bytes in the file, but only {header.p_memsz} in memory"
+                )
+            if max(header.p_vaddr, header.p_paddr) + header.p_memsz > 1 << self.bits:
+                raise self.error(
+                    f"{where}: {header.p_memsz:#x} bytes at {header.p_vaddr:#x} "
+                    "pass the end of the address space"
+                )
+            found.append(header)
+        return found
+
+    def _sections(self) -> list[Section]:
+        elf = self._elf
+        layout, start, size = elf.structs.Elf_Shdr, elf["e_shoff"], elf["e_shentsize"]
+        headers = self._headers("section header", layout, start, size, elf.num_sections())
+        if not headers:
+            return []
+        for index, header in enumerate(headers):
+            if header.sh_type not in ("SHT_NULL", "SHT_NOBITS"):
+                self._check_inside(f"section {index}", header.sh_offset, header.sh_size)
+        names = self._names(headers, elf.get_shstrndx())
+        return [Section(header, names.get_string(header.sh_name), elf) for header in headers]
+
+    def _names(self, headers: Sequence[Container], index: int) -> _Names:
+        if index >= len(headers):
+            raise self.error(f"section {index}, said to hold names, does not exist")
+        return _Names(headers[index], "", self._elf)
 
     def section(self, name: str) -> Section | None:
-        return next((section for section in self.sections if section.name == name), None)
+        """The first section of that name that has bytes in the file, as they are (not compressed)."""
+        return next(
+            (
+                section
+                for section in self.sections
+                if section.name == name and section["sh_type"] != "SHT_NOBITS" and not section.compressed
+            ),
+            None,
+        )
 
-    def symbols(self) -> list[RawSymbol]:
-        """Entries of all symbol tables (the dynamic one apart), except the empty first ones."""
-        found = []
+    def content(self, name: str) -> bytes:
+        """The bytes of that section, none if there is no such section."""
+        section = self.section(name)
+        with self.reading(f"section {name}"):
+            return section.data() if section is not None else b""
+
+    def symbols(self) -> Iterator[Symbol]:
+        """The symbols that have names, of all symbol tables (the dynamic one apart)."""
+        headers = [section.header for section in self.sections]
         for section in self.sections:
-            if section.kind != SHT_SYMTAB:
+            if section["sh_type"] != "SHT_SYMTAB":
                 continue
-            layout = _SYMBOL[self.bits]
-            if section.size % layout.size or section.entry_size != layout.size:
-                raise self.error(
-                    f"section {section.name}: not a whole number of symbols of {layout.size} bytes"
-                )
-            if section.link >= len(self.sections):
-                raise self.error(f"section {section.name}: its string table {section.link} does not exist")
-            strings = self.content(self.sections[section.link])
-            for index, raw in enumerate(layout.iter_unpack(self.content(section))):
-                if self.bits == 64:
-                    name, info, _, number, value, size = raw
-                else:
-                    name, value, size, info, _, number = raw
-                if index and name:
-                    text = self._string(strings, name, f"name of symbol {index}")
-                    found.append(RawSymbol(text, value, size, info & 15, info >> 4 != 0, number))
-        return found
+            where = f"section {section.name}"
+            with self.reading(where):
+                names = self._names(headers, section["sh_link"])
+                table = SymbolTableSection(section.header, section.name, self._elf, names)
+                if table["sh_entsize"] != table.structs.Elf_Sym.sizeof():
+                    raise self.error(f"{where}: symbols of {table['sh_entsize']} bytes")
+                yield from (symbol for symbol in table.iter_symbols() if symbol.name)
+
+    def notes(self, section_name: str) -> Iterator[tuple[int, str, int, bytes]]:
+        """(offset in the section, name, type, description) of all notes of a section."""
+        section = self.section(section_name)
+        if section is None:
+            return
+        start, size = section["sh_offset"], section["sh_size"]
+        done = 0
+        with self.reading(f"section {section_name}"):
+            for note in iter_notes(self._elf, start, size):
+                place, description = note["n_offset"] - start, note["n_descdata"]
+                done = place + note["n_size"]
+                # The padding behind the last one may be left out.
+                if done - (-note["n_descsz"] % 4) > size:
+                    raise self.error(
+                        f"section {section_name}: note at offset {place:#x} ends beyond the section"
+                    )
+                # The library gives the types of GNU's notes as names.
+                kind: int | str = note["n_type"]
+                kind = kind if isinstance(kind, int) else ENUM_NOTE_N_TYPE[kind]
+                yield place, note["n_name"], kind, description
+            if done < size:
+                raise self.error(f"section {section_name}: note at offset {done:#x} is cut short")

@@ -9,16 +9,17 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
-from toolchain.dwarf_line import LineRange, read_line_table
-from toolchain.elf import PT_LOAD, SHF_COMPRESSED, SHF_EXECINSTR, ElfFile, ProgramHeader
+from elftools.elf.constants import SH_FLAGS
+
+from toolchain.dwarf_line import LineTable
+from toolchain.elf import ElfFile
 from toolchain.errors import ToolchainError
 
 EXECUTE, WRITE, READ = 1, 2, 4
 NOTE_SECTION = ".note.replug"
 PATH_BEGIN, PATH_END, PATH_STEP, PATH_IS, PATH_VALUE, PATH_THREAD = range(1, 7)
 
-_KINDS = {0: "label", 1: "object", 2: "function"}
-_UNDEFINED, _ABSOLUTE = 0, 0xFFF1
+_KINDS = {"STT_NOTYPE": "label", "STT_OBJECT": "object", "STT_FUNC": "function"}
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,18 @@ class Image:
     def read(data: bytes, path: Path) -> "Image":
         """The same from bytes; `path` only names them in messages."""
         elf = ElfFile(data, str(path))
-        loads = [program for program in elf.programs if program.kind == PT_LOAD and program.memory_size]
-        if not loads:
+        if not elf.loads:
             raise elf.error("no segment to load")
-        _check_overlaps(elf, loads)
+        _check_overlaps(elf)
         segments = [
             Segment(
-                load.vaddr,
-                load.paddr,
-                data[load.offset : load.offset + load.file_size],
-                load.memory_size,
-                load.flags,
+                load.p_vaddr,
+                load.p_paddr,
+                data[load.p_offset : load.p_offset + load.p_filesz],
+                load.p_memsz,
+                load.p_flags,
             )
-            for load in sorted(loads, key=lambda load: load.vaddr)
+            for load in sorted(elf.loads, key=lambda load: load.p_vaddr)
         ]
         symbols, mapping = _symbols(elf)
         return Image(
@@ -137,12 +137,10 @@ class Image:
     def line_at(self, address: int) -> tuple[str, int] | None:
         """(file, line) of the source of an address, None if unknown; the file as the compiler was told.
 
-        Raises ToolchainError if the debug information is damaged.
+        Raises ToolchainError if the debug information is damaged, or its line table larger than 4 MiB.
         """
-        index = bisect_right(self._lines, address, key=lambda entry: entry.start) - 1
-        if index < 0 or address >= self._lines[index].end:
-            return None
-        return self._lines[index].file, self._lines[index].line
+        with self._elf.reading("section .debug_line"):
+            return self._lines.at(address)
 
     @cached_property
     def _by_name(self) -> dict[str, Symbol]:
@@ -168,27 +166,20 @@ class Image:
         return [name for _, name in self._placed]
 
     @cached_property
-    def _lines(self) -> list[LineRange]:
-        contents = []
-        for name in (".debug_line", ".debug_line_str", ".debug_str"):
-            section = self._elf.section(name)
-            usable = section is not None and not section.flags & SHF_COMPRESSED
-            contents.append(self._elf.content(section) if section is not None and usable else b"")
-        try:
-            return read_line_table(*contents)
-        except ToolchainError as error:
-            raise self._elf.error(str(error)) from None
+    def _lines(self) -> LineTable:
+        content = self._elf.content
+        return LineTable(content(".debug_line"), content(".debug_line_str"), content(".debug_str"), self.bits)
 
 
-def _check_overlaps(elf: ElfFile, loads: list[ProgramHeader]) -> None:
+def _check_overlaps(elf: ElfFile) -> None:
     """No two segments may want the same byte, neither of virtual nor of physical memory.
 
     Linkers that know no physical addresses write 0 for all: that is no overlap.
     """
-    spaces = [("virtual", [(load.vaddr, load.memory_size) for load in loads])]
-    if any(load.paddr for load in loads):
-        spaces.append(("physical", [(load.paddr, load.memory_size) for load in loads]))
-    for space, areas in spaces:
+    spaces = {"virtual": [(load.p_vaddr, load.p_memsz) for load in elf.loads]}
+    if any(load.p_paddr for load in elf.loads):
+        spaces["physical"] = [(load.p_paddr, load.p_memsz) for load in elf.loads]
+    for space, areas in spaces.items():
         areas.sort()
         for (start, size), (following, _) in pairwise(areas):
             if start + size > following:
@@ -196,48 +187,34 @@ def _check_overlaps(elf: ElfFile, loads: list[ProgramHeader]) -> None:
                     f"segments overlap: the one at {following:#x} begins inside "
                     f"{start:#x} to {start + size:#x} ({space} addresses)"
                 )
-    if sum(load.file_size for load in loads) > len(elf.data):
+    if sum(load.p_filesz for load in elf.loads) > len(elf.data):
         raise elf.error("segments share bytes of the file")
 
 
 def _symbols(elf: ElfFile) -> tuple[tuple[Symbol, ...], tuple[tuple[int, bool], ...]]:
     found = []
     mapping = []
+    executable = [bool(section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR) for section in elf.sections]
     for raw in elf.symbols():
-        name = raw.name
+        name, value, section = raw.name, raw["st_value"], raw["st_shndx"]
+        kind = _KINDS.get(raw["st_info"]["type"])
         if name.startswith(("$x", "$d")):
-            executable = raw.section < len(elf.sections) and elf.sections[raw.section].flags & SHF_EXECINSTR
-            if executable:
-                mapping.append((raw.value, name[1] == "x"))
-            continue
-        if raw.section == _UNDEFINED or raw.kind not in _KINDS or name.startswith((".L", "$")):
-            continue
-        kind = "absolute" if raw.section == _ABSOLUTE else _KINDS[raw.kind]
-        found.append((raw.value, not raw.is_global, name, Symbol(name, raw.value, raw.size, kind)))
+            if isinstance(section, int) and section < len(executable) and executable[section]:
+                mapping.append((value, name[1] == "x"))
+        elif kind is not None and section != "SHN_UNDEF" and not name.startswith((".L", "$")):
+            kind = "absolute" if section == "SHN_ABS" else kind
+            is_local = raw["st_info"]["bind"] == "STB_LOCAL"
+            found.append((value, is_local, name, Symbol(name, value, raw["st_size"], kind)))
     found.sort(key=lambda entry: entry[:3])
     return tuple(symbol for *_, symbol in found), tuple(sorted(mapping))
 
 
 def _notes(elf: ElfFile) -> tuple[PathMark, ...]:
-    section = elf.section(NOTE_SECTION)
-    if section is None:
-        return ()
-    data = elf.content(section)
-    marks = []
-    position = 0
-    while position < len(data):
-        where = f"{NOTE_SECTION} at offset {position:#x}"
-        if len(data) - position < 12:
-            raise elf.error(f"{where}: cut short")
-        name_size, size, kind = struct.unpack_from("<3I", data, position)
-        start = position + 12 + (name_size + 3 & ~3)
-        if start + size > len(data):
-            raise elf.error(f"{where}: note of {size} bytes ends beyond the section")
-        name = data[position + 12 : position + 12 + name_size]
-        if name == b"Replug\0":
-            marks.append(_mark(elf, where, kind, data[start : start + size]))
-        position = start + (size + 3 & ~3)
-    return tuple(marks)
+    return tuple(
+        _mark(elf, f"{NOTE_SECTION} at offset {place:#x}", kind, description)
+        for place, name, kind, description in elf.notes(NOTE_SECTION)
+        if name == "Replug"
+    )
 
 
 def _mark(elf: ElfFile, where: str, kind: int, description: bytes) -> PathMark:
