@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from emulator.engine.native import PAGE_SIZE, PAGE_TOUCHED
 from emulator.machine import Machine, Outcome
+from emulator.stepping import Pause, run_in_steps
 
 CHUNK = 5_000_000
 """Instructions, over all harts, between two comparisons."""
@@ -40,18 +41,20 @@ def check_determinism(
     consoles: Callable[[], tuple[bytes, bytes]],
     max_instructions: int | None = None,
     chunk: int = CHUNK,
+    pause: Pause | None = None,
 ) -> Verdict:
     """Run two fresh machines to their end, `chunk` instructions at a time, and compare them after each.
 
     consoles: what each has written so far (or a digest of that), compared too: machines do not keep it.
-    max_instructions: stop after so many.
+    max_instructions: stop after so many; pause: called now and then, may raise an exception.
     """
     number = 0
     while True:
         number += 1
         before = first.engine.total_instret
         left = chunk if max_instructions is None else min(chunk, max_instructions - before)
-        outcomes = first.run(left), second.run(left)
+        end = before + left
+        outcomes = run_in_steps(first, end, pause), run_in_steps(second, end, pause)
         difference = _compare(first, second, outcomes, consoles())
         done = first.engine.total_instret
         if difference is not None:

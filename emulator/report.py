@@ -43,7 +43,21 @@ _LAST_BLOCKS = 8
 _LAST_INSTRUCTIONS = 16
 _LONGEST_BLOCK = 256  # bytes; a block that has not ended by then is shown to there
 _ENDS_BLOCK = BRANCHES | frozenset(
-    ("jalr", "jr", "c.jr", "c.jalr", "ret", "ecall", "ebreak", "c.ebreak", "mret", "sret", "wfi")
+    (
+        "jalr",
+        "jr",
+        "c.jr",
+        "c.jalr",
+        "ret",
+        "ecall",
+        "ebreak",
+        "c.ebreak",
+        "mret",
+        "sret",
+        "wfi",
+        "fence.i",
+        "sfence.vma",
+    )
 )
 _MIE = 0x304
 
@@ -127,7 +141,7 @@ def report(machine: Machine, outcome: Outcome) -> list[str]:
     lines = [_hart_line(machine, hart) for hart in range(machine.harts)]
     for hart in range(machine.harts):
         if not machine.engine.is_waiting(hart):
-            lines += _last_instructions(machine, hart, machine.engine.get_pc(hart))
+            lines += _last_instructions(machine, hart)
     return lines
 
 
@@ -169,37 +183,53 @@ def _hart_line(machine: Machine, hart: int) -> str:
 # --- the last instructions ---
 
 
-def _last_instructions(machine: Machine, hart: int, pc: int) -> list[str]:
-    """What a hart ran last, oldest first: about its last eight blocks and sixteen instructions."""
-    starts = machine.engine.recent_blocks(hart)
-    turns = [(start, len(list(same))) for start, same in groupby(starts)][-_LAST_BLOCKS:]
+def _last_instructions(machine: Machine, hart: int, trap: int | None = None) -> list[str]:
+    """What a hart ran last, oldest first: about its last eight blocks and sixteen instructions.
+
+    trap: address of the instruction that trapped, if that is where it ended.
+    """
+    engine = machine.engine
+    turns = [(start, len(list(same))) for start, same in groupby(engine.recent_blocks(hart))][-_LAST_BLOCKS:]
     if not turns:
         return [f"  hart {hart} has run nothing"]
     lines: list[str] = []
     left = _LAST_INSTRUCTIONS
-    for index, (start, times) in reversed(list(enumerate(turns))):
+    following = engine.get_pc(hart) if trap is None else None
+    entries = _trap_entries(machine, hart)
+    for start, times in reversed(turns):
         if left == 0:
             break
-        last = index == len(turns) - 1
-        stop = pc if last and start <= pc < start + _LONGEST_BLOCK else None
-        block = list(_block(machine, hart, start, stop))
+        block = list(_block(machine, hart, start, following, trap))
         shown = block[-left:]
         left -= len(shown)
         heading = f"    {place(machine, start)}{f', {times} times' if times > 1 else ''}:"
         lines[:0] = [heading, *(["      ..."] if len(shown) < len(block) else []), *shown]
+        following, trap = start, entries.get(start)
     return [f"  last instructions of hart {hart}:", *lines]
 
 
-def _block(machine: Machine, hart: int, start: int, stop: int | None) -> Iterator[str]:
-    """The instructions from a block's start to its end, or up to and including the one at `stop`."""
+def _trap_entries(machine: Machine, hart: int) -> dict[int, int]:
+    """Where traps are entered, and the instruction whose trap that was the last time."""
+    entries = {}
+    for registers in (_SUPERVISOR_TRAPS, _MACHINE_TRAPS):
+        vector = machine.engine.get_csr(hart, registers.vector) or 0
+        entries[vector & ~3] = machine.engine.get_csr(hart, registers.epc) or 0
+    return entries
+
+
+def _block(machine: Machine, hart: int, start: int, following: int | None, trap: int | None) -> Iterator[str]:
+    """The instructions of a block: to its end, to the block `following` it, or to the one that trapped."""
     code = _code(machine, hart, start)
     if not code:
         yield "      (not mapped any more)"
         return
     for instruction in disassemble(code, start, bits=machine.image.bits):
-        at = "  <- here" if stop is not None and instruction.address == stop else ""
+        if instruction.address == following and following > start:
+            return
+        here = instruction.address == trap
+        at = "  <- trap" if here else ""
         yield f"      {instruction.address:x}:  {instruction}{_target(machine, instruction)}{at}"
-        if instruction.mnemonic in _ENDS_BLOCK or (stop is not None and instruction.address >= stop):
+        if here or instruction.mnemonic in _ENDS_BLOCK or instruction.mnemonic.startswith("csr"):
             return
 
 

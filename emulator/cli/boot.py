@@ -13,6 +13,7 @@ import click
 from emulator.cli import console
 from emulator.cli.common import NUMBER, SIZE, check_json_target, json_option, quiet_option, say, write_json
 from emulator.cli.guest import HARTS, our_guest
+from emulator.cli.signals import Signals
 from emulator.determinism import ConsoleDigest, check_determinism
 from emulator.errors import ReplugError
 from emulator.loader.devicetree import TreeOptions
@@ -21,6 +22,7 @@ from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
 from emulator.replay import replay
 from emulator.report import headline, report, symbol
+from emulator.stepping import run_in_steps
 from emulator.token import Token
 from toolchain.image import Image
 
@@ -142,21 +144,30 @@ def _run(job: _Job) -> int:
     output = console.Output(2 if job.json_file == "-" else 1)
     with Machine(job.image, job.options, output) as machine:
         started = time.monotonic()
-        if job.token is not None:
-            outcome = replay(machine, job.token, job.max_instructions)
-        elif console.stdin_is_terminal():
-            if not job.quiet:
-                say("replug: Ctrl-A x leaves")
-            outcome = console.run_at_terminal(machine, job.max_instructions)
-        else:
-            outcome = console.run_with_file(machine, console.piped_input(), job.max_instructions)
+        outcome = _outcome(machine, job)
         seconds = time.monotonic() - started
         cut = machine.engine.total_instret if outcome.reason in ("limit", "left") else None
         token = Token.of(machine, cut).encode()
+        output.end_line()
         _tell(machine, outcome, token, job.quiet)
         if job.json_file is not None:
             write_json(job.json_file, _result(machine, outcome, token, seconds))
         return min(outcome.status, _LARGEST_STATUS)
+
+
+def _outcome(machine: Machine, job: _Job) -> Outcome:
+    """Run it, with the input that a token, a keyboard or a pipe has for it."""
+    typing = job.token is None and console.stdin_is_terminal()
+    if job.token is None and not typing:
+        machine.type(console.piped_input())
+    with Signals() as signals:
+        if job.token is not None:
+            return replay(machine, job.token, job.max_instructions, signals.check)
+        if not typing:
+            return run_in_steps(machine, job.max_instructions, signals.check)
+        if not job.quiet:
+            say("replug: Ctrl-A x leaves")
+        return console.run_at_terminal(machine, job.max_instructions, signals)
 
 
 def _tell(machine: Machine, outcome: Outcome, token: str, quiet: bool) -> None:
@@ -217,11 +228,12 @@ def _check(job: _Job) -> int:
     with (
         Machine(job.image, job.options, shown) as first,
         Machine(job.image, job.options, unseen) as second,
+        Signals() as signals,
     ):
         first.type(data)
         second.type(data)
         verdict = check_determinism(
-            first, second, lambda: (shown.value(), unseen.value()), job.max_instructions
+            first, second, lambda: (shown.value(), unseen.value()), job.max_instructions, pause=signals.check
         )
         if job.json_file is not None:
             token = Token.of(

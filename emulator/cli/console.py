@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import termios
 import time
-from types import FrameType, TracebackType
+from types import TracebackType
 
+from emulator.cli.signals import Signals
 from emulator.engine import StopReason
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
+from emulator.stepping import run_in_steps
 from emulator.token import MOST_INPUT
 
 POLL = 1_000_000
 """Instructions between two looks at the keyboard: some hundredths of a second."""
-_INTERRUPTIBLE = 10_000_000
-"""Instructions between two moments at which Ctrl-C is noticed, when nobody types."""
 
 _ESCAPE = b"\x01"  # Ctrl-A
 _LONGEST_PAUSE = 0.05  # seconds
@@ -34,10 +33,17 @@ class Output:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._at_line_start = True
 
     def __call__(self, data: bytes) -> None:
+        self._at_line_start = data.endswith(b"\n")
         while data:
             data = data[os.write(self._descriptor, data) :]
+
+    def end_line(self) -> None:
+        """Let a remark that follows begin on a line of its own, where both go to a terminal."""
+        if not self._at_line_start and os.isatty(self._descriptor):
+            self(b"\n")
 
 
 def stdin_is_terminal() -> bool:
@@ -67,44 +73,22 @@ def piped_input() -> bytes:
     return b"".join(parts)
 
 
-def run_with_file(machine: Machine, data: bytes, max_instructions: int | None) -> Outcome:
-    """Run with all input there from the start."""
-    machine.type(data)
-    return run_in_steps(machine, max_instructions, _INTERRUPTIBLE)
-
-
-def run_in_steps(
-    machine: Machine, max_instructions: int | None, step: int, terminal: Terminal | None = None
-) -> Outcome:
-    """Run to the end or so many instructions in all; between steps the host gets a chance to act."""
-    while True:
-        left = None if max_instructions is None else max(max_instructions - machine.engine.total_instret, 0)
-        outcome = machine.run(
-            step if left is None else min(step, left), None if terminal is None else terminal.between
-        )
-        if outcome.reason != "limit" or (left is not None and left <= step):
-            return outcome
-
-
 class Terminal:
     """The keyboard of a terminal, in raw mode while this is entered.
 
     Ctrl-A x leaves, Ctrl-A Ctrl-A is one Ctrl-A for the guest, Ctrl-A h says so.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, signals: Signals) -> None:
         self._machine = machine
+        self._signals = signals
         self._escaped = False
         self._saved: list[object] = []
-        self._handlers: dict[int, object] = {}
         self._host = time.monotonic_ns()
         self._virtual = 0
 
     def __enter__(self) -> Terminal:
         self._saved = termios.tcgetattr(0)
-        # Terminal settings outlive us, so we must not die without putting them back.
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            self._handlers[number] = signal.signal(number, _leave)
         raw = termios.tcgetattr(0)
         raw[0] &= ~(
             termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
@@ -120,8 +104,6 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         termios.tcsetattr(0, termios.TCSADRAIN, self._saved)  # type: ignore[arg-type]
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
 
     def between(self, reason: StopReason) -> bool:
         """What Machine.run calls: hands on what was typed; waits for that when only it can wake a hart."""
@@ -147,7 +129,9 @@ class Terminal:
         return min(ahead / 1e9, _LONGEST_PAUSE)
 
     def _read(self, timeout: float | None) -> bytes:
-        if not select.select([0], [], [], timeout)[0]:
+        ready = select.select([0, self._signals.descriptor], [], [], timeout)[0]
+        self._signals.check()
+        if 0 not in ready:
             return b""
         data = os.read(0, 4096)
         if not data:
@@ -175,14 +159,10 @@ class Terminal:
         return bytes(typed)
 
 
-def run_at_terminal(machine: Machine, max_instructions: int | None) -> Outcome:
+def run_at_terminal(machine: Machine, max_instructions: int | None, signals: Signals) -> Outcome:
     """Run with the keyboard as input; the outcome "left" when somebody typed Ctrl-A x."""
-    with Terminal(machine) as terminal:
+    with Terminal(machine, signals) as terminal:
         try:
-            return run_in_steps(machine, max_instructions, POLL, terminal)
+            return run_in_steps(machine, max_instructions, signals.check, terminal.between, POLL)
         except LeftError:
             return Outcome("left", 0)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)

@@ -113,7 +113,7 @@ def test_fault_in_the_trap_handler(replug: Replug, guest: Guest) -> None:
     assert re.search(r"cause +5: load access fault\n", text)
     assert re.search(r"mtval +0x10\n", text)
     assert re.search(r"mepc +0x[0-9a-f]+ handler", text)
-    assert "lw t1, 0x10(zero)  <- here" in text
+    assert "lw t1, 0x10(zero)  <- trap" in text
     quiet = replug("boot", guest(BAD_HANDLER), "--quiet")
     assert quiet.stderr.count(b"\n") == 1 and b"runs wild" in quiet.stderr
 
@@ -144,16 +144,21 @@ def test_all_asleep(replug: Replug, guest: Guest) -> None:
     assert text.count("wakes on: nothing") == 2
 
 
-def test_interrupted(guest: Guest) -> None:
-    command = [*COMMAND, "boot", str(guest(SPIN))]
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [(signal.SIGINT, 130, b"replug: interrupted\n"), (signal.SIGTERM, 143, b"")],
+)
+@pytest.mark.parametrize("program", [SPIN, ECHO], ids=["computing", "at a device"])
+def test_interrupted(guest: Guest, program: str, number: int, status: int, said: bytes) -> None:
+    command = [*COMMAND, "boot", str(guest(program))]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment()
     ) as running:
         time.sleep(3)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, text = running.communicate(timeout=30)
-        assert running.returncode == 130
-        assert text == b"replug: interrupted\n"
+        assert running.returncode == status
+        assert text == said
 
 
 def test_nobody_reads_the_console(guest: Guest) -> None:
@@ -195,6 +200,12 @@ def test_check_determinism_in_many_steps(replug: Replug, guest: Guest) -> None:
     assert result["deterministic"] is True and result["difference"] is None
     assert result["exit"]["reason"] == "limit"
     assert result["state_hash"] == json_of(replug("boot", guest(SPIN), *options, "--json", "-"))["state_hash"]
+
+
+def test_our_guest_is_the_same_twice(replug: Replug) -> None:
+    done = replug("boot", "--check-determinism", "--max-instructions", "20000000", timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert b"deterministic: 20,000,0" in done.stderr
 
 
 def test_what_cannot_be_checked(replug: Replug, guest: Guest, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_another_word_in_memory_is_found_in_the_register(guest: Guest) -> None:
         verdict = checked(first, second)
         assert verdict.difference is not None
         assert verdict.difference.startswith("chunk 1 (instructions 3,0")
-        assert verdict.difference.endswith("hart 0: x21 is 0x0 in one run and 0x40 in the other")
+        assert verdict.difference.endswith("hart 0: x6 is 0x0 in one run and 0x40 in the other")
         assert any(
             "RAM page 0x80001000 differs, first at 0x80001000" in line for line in differences(first, second)
         )

@@ -47,10 +47,10 @@ def test_each_cause_by_name(guest: Guest, instruction: str, cause: str) -> None:
         guest(f"""
         la t1, handler
         csrw mtvec, t1
-        {"" if single else instruction.split(";")[0]}
+        {"" if single else instruction.partition(";")[0]}
         .balign 4
     handler:
-        {instruction.split(";")[-1]}
+        {instruction.rpartition(";")[2]}
         """)
     )
     assert f"cause      {cause}\n" in text
@@ -107,6 +107,39 @@ def test_repeated_blocks_are_shown_once(guest: Guest) -> None:
     spinning = described(guest("1: j 1b\n"), limit=1000)
     assert "64 times:" in spinning
     assert spinning.count("c.j 0x80000000") == 1
+
+
+def test_a_trap_ends_its_block(guest: Guest) -> None:
+    """What comes behind the instruction that trapped did not run, and is not shown."""
+    text = described(
+        guest("""
+        la t0, handler
+        csrw mtvec, t0
+    1:  addi a0, a0, 1
+        ecall
+        addi a1, a1, 1
+        .balign 4
+    handler:
+        csrr t0, mepc
+        addi t0, t0, -2
+        jr t0
+        """),
+        limit=1000,
+    )
+    assert "ecall  <- trap" in text
+    faulting = described(
+        guest("""
+        la t0, handler
+        csrw mtvec, t0
+        lw a0, 0(zero)
+        addi a1, a1, 1
+        .balign 4
+    handler:
+        j handler
+        """),
+        limit=5,
+    )
+    assert "lw a0, 0(zero)  <- trap" in faulting and "a1" not in faulting
 
 
 def test_places(guest: Guest) -> None:
