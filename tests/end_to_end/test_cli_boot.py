@@ -150,11 +150,14 @@ def test_all_asleep(replug: Replug, guest: Guest) -> None:
 )
 @pytest.mark.parametrize("program", [SPIN, ECHO], ids=["computing", "at a device"])
 def test_interrupted(guest: Guest, program: str, number: int, status: int, said: bytes) -> None:
-    command = [*COMMAND, "boot", str(guest(program))]
+    says_so = "li t0, 0x10000000\n li t1, '!'\n sb t1, 0(t0)\n"
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment()
-    ) as running:
-        time.sleep(3)
+        [*COMMAND, "boot", str(guest(says_so + program))],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stdout.read(1) == b"!"  # it runs
+        time.sleep(0.2)
         running.send_signal(number)
         _, text = running.communicate(timeout=30)
         assert running.returncode == status
