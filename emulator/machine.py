@@ -31,6 +31,17 @@ SLICE_OF_RUN = 50_000_000  # instructions between two looks at the outside world
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """A machine at some moment, for `Machine.restore` of the same machine (see save_file for files)."""
+
+    number: int
+    harts: bytes
+    devices: dict[str, bytes]
+    events: bytes
+    inputs: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a run ended.
 
@@ -52,6 +63,8 @@ class Machine:
 
     The console's output goes to `console` as bytes; input is given with `type`.  The same image, options
     and input give the same run, instruction by instruction.  Use it as a context manager, or call `close`.
+
+    per_instruction counts by instruction instead of by block: slower, no paths, but a run may stop anywhere.
     """
 
     def __init__(
@@ -59,6 +72,8 @@ class Machine:
         image: Path | str | Image,
         options: MachineOptions | None = None,
         console: Callable[[bytes], None] | None = None,
+        *,
+        per_instruction: bool = False,
     ) -> None:
         self.options = options or MachineOptions()
         self.image = image if isinstance(image, Image) else open_image(Path(image))
@@ -78,6 +93,7 @@ class Machine:
                 quantum=self.options.quantum,
                 instructions_per_tick=virt_map.NS_PER_TICK,
                 hardware_ad=int(self.options.hardware_ad),
+                per_instruction=int(per_instruction),
             ),
             self.bus.load,
             self.bus.store,
@@ -208,6 +224,34 @@ class Machine:
             except ReplugError:
                 return None
         return data
+
+    # --- going back ---
+
+    def snapshot(self) -> Snapshot:
+        """The machine as it is now.  Cheap: RAM is kept only where it changes afterwards."""
+        return Snapshot(
+            number=self.engine.snapshot(),
+            harts=self.engine.save(),
+            devices={device.name: device.save() for device in self.bus.devices},
+            events=self.bus.events.save(),
+            inputs=len(self.inputs),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Back to a snapshot of this machine; snapshots taken after it are gone.
+
+        Raises ReplugError when it is gone itself.  What has left the machine (console output) stays outside.
+        """
+        self.engine.rollback(snapshot.number)
+        self._restore(snapshot.harts, snapshot.devices, snapshot.events)
+        del self.inputs[snapshot.inputs :]
+
+    def _restore(self, harts: bytes, devices: dict[str, bytes], events: bytes) -> None:
+        for device in self.bus.devices:
+            device.restore(devices[device.name])
+        self.engine.restore(harts)  # after the devices, whose interrupt wires are part of it
+        self.bus.restore_events(events)
+        self._exit = None
 
     def state_hash(self) -> str:
         """128 bits over every register, CSR, page of RAM and device: equal for equal machines, on any

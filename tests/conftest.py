@@ -6,8 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from toolchain.assemble import assemble
+
+# Time is measured in benchmarks only: on a busy host a test may take as long as it takes.
+settings.register_profile("replug", deadline=None, print_blob=True)
+settings.load_profile("replug")
 
 Guest = Callable[[str], Path]
 

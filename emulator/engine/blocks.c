@@ -44,7 +44,7 @@ static void set_shadow_parcel(struct replug_machine *machine, struct code_page *
 
 /*
  * Forget what a hart has translated from a page.  Unicorn takes a virtual address, so for a moment one leads to the page
- * (translate_fill); the caller flushes the TLB afterwards.
+ * (translate_fill); the caller empties the TLB afterwards.
  */
 static void forget_translations(hart *h, struct code_page *code)
 {
@@ -52,6 +52,15 @@ static void forget_translations(hart *h, struct code_page *code)
     h->machine->probe = code;
     uc_ctl_remove_cache(h->uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);
     h->machine->probe = NULL;
+}
+
+/* The same for all harts: one may have translated a block that it has not come to run. */
+static void forget_everywhere(struct replug_machine *machine, struct code_page *code)
+{
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        forget_translations(&machine->harts[i], code);
+        hart_flush_tlb(&machine->harts[i]);
+    }
 }
 
 /* --- which code a hart fetches from ------------------------------------------------------------------------------ */
@@ -152,15 +161,19 @@ bool blocks_instruction(hart *h, uint64_t pc, struct instruction *out)
     return code != NULL && instruction_at(h, code, pc, out);
 }
 
-static void intercept(hart *h, struct code_page *code, uint64_t pc, uint32_t bits)
+/*
+ * At the end of a page only the first half can be replaced, by the illegal parcel 0: the second half belongs to a page
+ * that may stand behind other pages as well.  Unicorn does not take that parcel for a part of the block.
+ */
+static void intercept(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint32_t bits)
 {
-    struct replug_machine *machine = h->machine;
-    const uint32_t parcel = parcel_of(pc);
-    struct code_page *next = parcel == PARCELS - 1 ? blocks_mapped(h, pc + 2) : code;
-
     code->original[parcel] = bits;
-    set_shadow_parcel(machine, code, parcel, (uint16_t)ECALL);
-    set_shadow_parcel(machine, next, (parcel + 1) % PARCELS, ECALL >> 16);
+    if (parcel == PARCELS - 1) {
+        set_shadow_parcel(machine, code, parcel, 0);
+    } else {
+        set_shadow_parcel(machine, code, parcel, (uint16_t)ECALL);
+        set_shadow_parcel(machine, code, parcel + 1, ECALL >> 16);
+    }
 }
 
 /* Outside a run: replace what must be intercepted in the block that was about to start, and have it translated anew. */
@@ -175,11 +188,11 @@ void blocks_patch(hart *h)
         if (code == NULL || !instruction_at(h, code, pc, &instruction))
             break;
         if (is_intercepted(&instruction) && code->original[parcel_of(pc)] == 0) {
-            intercept(h, code, pc, instruction.bits);
-            break; /* the new block ends here */
+            intercept(h->machine, code, parcel_of(pc), instruction.bits);
+            forget_everywhere(h->machine, code);
+            return; /* the new block ends here */
         }
     }
-    uc_ctl_remove_cache(h->uc, h->pc, end);
 }
 
 /* --- counting ---------------------------------------------------------------------------------------------------- */
@@ -230,6 +243,8 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
 
 static void run_block(hart *h, struct block *block, uint64_t address)
 {
+    if (unlikely(h->machine->config.per_instruction))
+        return; /* blocks_instruction_hook counts */
     block->count++;
     h->budget -= block->instructions;
     h->block = block;
@@ -255,6 +270,8 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
         return;
     }
     block = &code->blocks[parcel_of(address)];
+    if (size == 0 && parcel_of(address) == 0)
+        code->begins_empty = true;
     if ((block->size & ~NOT_PLAIN) != size || size == 0) {
         if (!examine(h, code, address, size)) {
             h->patch_pending = true;
@@ -289,6 +306,38 @@ void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
     slow_path(h, address, size);
 }
 
+/* Counting by instruction: slices end exactly where they should, and every instruction pays for it. */
+void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    hart *h = user;
+    struct code_page *code;
+
+    (void)uc;
+    (void)size;
+    if (h->ended || h->budget <= 0) {
+        leave(h);
+        return;
+    }
+    h->budget--;
+    h->block_pc = address;
+    h->recent[h->recent_at++ % RECENT] = address;
+    code = blocks_mapped(h, address);
+    if (code != NULL)
+        code->counts[parcel_of(address)]++;
+}
+
+static void cut_instruction(hart *h, uint64_t pc)
+{
+    struct code_page *code = blocks_mapped(h, pc);
+
+    if (h->block_pc != pc) /* taken back already, or a fetch that failed */
+        return;
+    h->block_pc = ~0ull;
+    h->budget++;
+    if (code != NULL)
+        code->counts[parcel_of(pc)]--;
+}
+
 /*
  * The block that runs stops before the instruction at pc: give back what did not retire.  `undo` takes back its marks
  * as well: a load that faults will be executed again, an ecall will not.
@@ -300,6 +349,10 @@ void blocks_cut(hart *h, uint64_t pc, bool undo)
     uint32_t executed = 0;
     uint64_t at = h->block_pc;
 
+    if (h->machine->config.per_instruction) {
+        cut_instruction(h, pc);
+        return;
+    }
     if (block == NULL || pc < at || pc >= at + (block->size & ~NOT_PLAIN))
         return; /* it ran to its end: the fault belongs to what comes after it */
     while (at < pc && blocks_instruction(h, at, &instruction)) {
@@ -334,6 +387,8 @@ void blocks_arm_crossing(hart *h, uint64_t page)
             h->crossing_physical = code->physical;
             h->crossing_parcel = shadow_parcel(h->machine, code, PARCELS - 1);
             set_shadow_parcel(h->machine, code, PARCELS - 1, C_EBREAK);
+            forget_translations(h, code);
+            hart_flush_tlb(h);
             return;
         }
         if (!instruction_at(h, code, pc, &instruction))
@@ -368,33 +423,28 @@ void blocks_mark_dirty(struct replug_machine *machine, uint64_t page)
     machine->dirty_code[machine->dirty_count++] = page;
 }
 
-/* Does the shadow still say what RAM says, interceptions aside? */
-static bool is_current(const struct replug_machine *machine, const struct code_page *code)
+/* The page as harts fetch it, interceptions undone. */
+void blocks_view(const struct replug_machine *machine, const struct code_page *code, uint8_t *view)
 {
-    const uint8_t *ram = machine->ram + (code->physical - machine->config.ram_base);
-
+    memcpy(view, shadow_of(machine, code), PAGE_SIZE);
     for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
-        uint16_t here, there;
-        memcpy(&here, ram + 2 * parcel, 2);
-        there = shadow_parcel(machine, code, parcel);
         if (code->original[parcel] != 0)
-            there = (uint16_t)code->original[parcel];
-        else if (parcel > 0 && code->original[parcel - 1] != 0)
-            there = (uint16_t)(code->original[parcel - 1] >> 16);
-        if (here != there)
-            return false;
+            memcpy(view + 2 * parcel, &code->original[parcel], parcel == PARCELS - 1 ? 2 : 4);
     }
-    return true;
 }
 
-static void refresh(struct replug_machine *machine, struct code_page *code)
+/* Make harts fetch this from the page, if it is not what they fetch already. */
+void blocks_set_view(struct replug_machine *machine, struct code_page *code, const uint8_t *view)
 {
-    hart *h = &machine->harts[0];
+    uint8_t current[PAGE_SIZE];
 
+    blocks_view(machine, code, current);
+    if (memcmp(current, view, PAGE_SIZE) == 0)
+        return;
     for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
         struct block *block = &code->blocks[parcel];
         if (block->count != 0)
-            expand(h, code, code->physical + 2 * parcel, block->count, block->instructions);
+            expand(&machine->harts[0], code, code->physical + 2 * parcel, block->count, block->instructions);
     }
     memset(code->blocks, 0, sizeof code->blocks);
     memset(code->original, 0, sizeof code->original);
@@ -403,24 +453,33 @@ static void refresh(struct replug_machine *machine, struct code_page *code)
         code->marks = mark->next;
         free(mark);
     }
-    memcpy(shadow_of(machine, code), machine->ram + (code->physical - machine->config.ram_base), PAGE_SIZE);
-    for (uint32_t i = 0; i < machine->config.harts; i++)
-        forget_translations(&machine->harts[i], code);
+    memcpy(shadow_of(machine, code), view, PAGE_SIZE);
+    forget_everywhere(machine, code);
+    if (code->begins_empty) { /* what has no length is not found by its address */
+        for (uint32_t i = 0; i < machine->config.harts; i++)
+            uc_ctl_flush_tb(machine->harts[i].uc);
+        code->begins_empty = false;
+    }
 }
 
-/* Outside any run: bring every shadow up to date, and watch for stores anew. */
+/* Nothing is dirty any more: watch for stores anew. */
+void blocks_clear_dirty(struct replug_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->dirty_count; i++)
+        machine->page_flags[machine->dirty_code[i]] &= (uint8_t)~(PAGE_CODE_DIRTY | PAGE_WRITE_MAPPED);
+    machine->dirty_count = 0;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        hart_flush_tlb(&machine->harts[i]);
+}
+
+/* Outside any run: bring every shadow up to date. */
 void blocks_sync(struct replug_machine *machine)
 {
     if (machine->dirty_count == 0)
         return;
     for (uint32_t i = 0; i < machine->dirty_count; i++) {
         const uint64_t page = machine->dirty_code[i];
-        struct code_page *code = machine->code_pages[page];
-        if (!is_current(machine, code))
-            refresh(machine, code);
-        machine->page_flags[page] &= (uint8_t)~(PAGE_CODE_DIRTY | PAGE_WRITE_MAPPED);
+        blocks_set_view(machine, machine->code_pages[page], machine->ram + (page << PAGE_SHIFT));
     }
-    machine->dirty_count = 0;
-    for (uint32_t i = 0; i < machine->config.harts; i++)
-        hart_flush_tlb(&machine->harts[i]);
+    blocks_clear_dirty(machine);
 }

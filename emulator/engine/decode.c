@@ -260,20 +260,3 @@ void decode(uint32_t bits, uint32_t xlen, struct instruction *out)
     default: out->kind = KIND_UNKNOWN;
     }
 }
-
-bool ends_block(const struct instruction *instruction)
-{
-    switch (instruction->kind) {
-    case KIND_BRANCH:
-    case KIND_JUMP:
-    case KIND_INDIRECT:
-    case KIND_RETURN:
-    case KIND_FENCE_I:
-    case KIND_CSR:
-    case KIND_CSR_FLOAT:
-    case KIND_SYSTEM:
-    case KIND_EBREAK:
-    case KIND_UNKNOWN: return true;
-    default: return false;
-    }
-}

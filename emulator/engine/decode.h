@@ -50,10 +50,8 @@ void decode(uint32_t bits, uint32_t xlen, struct instruction *out);
 /* True for what the engine executes itself in place of Unicorn. */
 static inline bool is_intercepted(const struct instruction *instruction)
 {
-    return instruction->kind == KIND_CSR || instruction->kind == KIND_SYSTEM || instruction->kind == KIND_FENCE_I;
+    return instruction->kind == KIND_CSR || instruction->kind == KIND_SYSTEM || instruction->kind == KIND_FENCE_I ||
+           instruction->kind == KIND_LR || instruction->kind == KIND_SC;
 }
-
-/* True where Unicorn's translator ends a block. */
-bool ends_block(const struct instruction *instruction);
 
 #endif

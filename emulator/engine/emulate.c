@@ -54,100 +54,161 @@ static bool execute_csr(hart *h, uint32_t bits)
     return true;
 }
 
-static bool execute_wfi(hart *h)
+static uint32_t execute_wfi(hart *h)
 {
     if (h->privilege == MODE_U || (h->privilege == MODE_S && (h->csr.mstatus & MSTATUS_TW)))
-        return false;
+        return CAUSE_ILLEGAL;
     if ((trap_pending(h) & h->csr.mie) == 0) {
         h->waiting = true;
         h->ended = true;
     }
-    return true;
+    return CAUSE_NONE;
 }
 
-/* One intercepted instruction.  False: it is illegal here.  h->pc is where to go on. */
-static bool execute(hart *h, uint64_t pc, uint32_t bits, bool *ask_interrupts)
+/*
+ * LR and SC (ISA manual, "Zalrsc").  They are ours because Unicorn's SC compares values and so overlooks a store of the
+ * same value.  A reservation is lost at a trap, at an xret, at any SC, and when another hart has had a slice.
+ */
+static uint32_t execute_reservation(hart *h, uint32_t bits, uint64_t *value)
+{
+    struct replug_machine *machine = h->machine;
+    const uint32_t width = 1u << bits_of(bits, 14, 12);
+    const bool is_load = bits_of(bits, 31, 27) == 2;
+    const uint64_t address = hart_get_x(h, bits_of(bits, 19, 15)), mask = width == 8 ? ~0ull : BIT(32) - 1;
+    uint64_t physical = 0, found = 0;
+    uint32_t allowed, cause;
+
+    if ((width != 4 && width != 8) || (width == 8 && machine->config.xlen == 32) || (is_load && bits_of(bits, 24, 20) != 0)) {
+        *value = bits;
+        return CAUSE_ILLEGAL;
+    }
+    *value = address;
+    if (address % width != 0)
+        return is_load ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED;
+    cause = translate(h, address, is_load ? ACCESS_READ : ACCESS_WRITE, translate_data_privilege(h), false, &physical, &allowed);
+    if (cause == CAUSE_DEVICE)
+        cause = is_load ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
+    if (cause != CAUSE_NONE)
+        return cause;
+    __builtin_memcpy(&found, machine->ram + (physical - machine->config.ram_base), width);
+    if (is_load) {
+        h->reservation = (struct reservation){.physical = physical, .value = found, .width = width};
+        hart_set_x(h, bits_of(bits, 11, 7), width == 8 ? found : (uint64_t)(int64_t)(int32_t)found);
+        return CAUSE_NONE;
+    }
+    const bool holds = h->reservation.physical == physical && h->reservation.width == width && h->reservation.value == found;
+    if (holds)
+        translate_store(machine, physical, hart_get_x(h, bits_of(bits, 24, 20)) & mask, width);
+    h->reservation.physical = ~0ull;
+    hart_set_x(h, bits_of(bits, 11, 7), !holds);
+    return CAUSE_NONE;
+}
+
+/*
+ * One intercepted instruction.  CAUSE_NONE: it retires, and h->pc is where to go on; else the exception it raises, with
+ * the value for xtval.
+ */
+static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_interrupts)
 {
     const uint32_t function = bits_of(bits, 14, 12);
+    bool legal = false;
 
-    if (bits_of(bits, 6, 0) == 0x0f) { /* fence.i */
-        h->sync_pending = true;
-        return true;
-    }
-    if (function == 4)
-        return false;
-    if (function != 0) {
-        *ask_interrupts = unmasks(bits >> 20);
-        return execute_csr(h, bits);
-    }
-    switch (bits) {
-    case 0x00000073: /* ecall: handled by the caller, since it never retires */ return false;
-    case 0x30200073: *ask_interrupts = true; return trap_return(h, MODE_M);
-    case 0x10200073: *ask_interrupts = true; return trap_return(h, MODE_S);
-    case 0x10500073: return execute_wfi(h);
+    *value = bits;
+    switch (bits_of(bits, 6, 0)) {
+    case 0x0f: h->sync_pending = true; return CAUSE_NONE; /* fence.i */
+    case 0x2f: return execute_reservation(h, bits, value);
     default: break;
     }
-    if (bits_of(bits, 31, 25) == 0x09 && bits_of(bits, 11, 7) == 0) { /* sfence.vma */
-        if (h->privilege == MODE_U || (h->privilege == MODE_S && (h->csr.mstatus & MSTATUS_TVM)))
-            return false;
-        hart_flush_tlb(h);
-        h->sync_pending = true;
-        return true;
+    if (function != 0) {
+        *ask_interrupts = unmasks(bits >> 20);
+        return function != 4 && execute_csr(h, bits) ? CAUSE_NONE : CAUSE_ILLEGAL;
     }
-    (void)pc;
-    return false;
+    switch (bits) {
+    case 0x00000073: /* ecall */
+        *value = 0;
+        return h->privilege == MODE_M ? CAUSE_ECALL_U + 3 : CAUSE_ECALL_U + h->privilege;
+    case 0x30200073: /* mret */
+        legal = trap_return(h, MODE_M);
+        *ask_interrupts = legal;
+        break;
+    case 0x10200073: /* sret */
+        legal = trap_return(h, MODE_S);
+        *ask_interrupts = legal;
+        break;
+    case 0x10500073: return execute_wfi(h);
+    default:
+        if (bits_of(bits, 31, 25) == 0x09 && bits_of(bits, 11, 7) == 0) { /* sfence.vma */
+            legal = h->privilege == MODE_M || (h->privilege == MODE_S && !(h->csr.mstatus & MSTATUS_TVM));
+            if (legal) {
+                hart_flush_tlb(h);
+                h->sync_pending = true;
+            }
+        }
+    }
+    return legal ? CAUSE_NONE : CAUSE_ILLEGAL;
 }
 
-static void intercepted(hart *h, uint64_t pc)
+/* `counted`: the block's count includes the instruction. */
+static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
 {
-    struct code_page *code = blocks_mapped(h, pc);
-    const uint32_t bits = code == NULL ? 0 : code->original[(pc & (PAGE_SIZE - 1)) >> 1];
     bool ask_interrupts = false;
+    uint64_t value = 0;
+    uint32_t cause;
 
-    if (bits == 0) {
-        machine_fail(h->machine, "hart %u: ecall at 0x%llx that nobody put there", h->id, (unsigned long long)pc);
-        h->ended = true;
-        return;
-    }
     h->pc = pc + 4;
-    h->budget += 1; /* not retired yet */
-    if (bits == 0x00000073 || !execute(h, pc, bits, &ask_interrupts)) {
-        h->budget -= 1;
+    h->budget += counted; /* not retired yet */
+    cause = execute(h, bits, &value, &ask_interrupts);
+    h->budget -= counted;
+    if (cause != CAUSE_NONE) {
         blocks_cut(h, pc, bits != 0x00000073);
-        if (bits == 0x00000073)
-            trap_enter(h, h->privilege == MODE_M ? 11 : CAUSE_ECALL_U + h->privilege, 0, pc);
-        else
-            trap_enter(h, CAUSE_ILLEGAL, bits, pc);
+        trap_enter(h, cause, value, pc);
         return;
     }
-    h->budget -= 1;
+    h->budget -= !counted;
     if (ask_interrupts)
         trap_take_interrupt(h);
+}
+
+static uint32_t original_at(hart *h, uint64_t pc)
+{
+    const struct code_page *code = blocks_mapped(h, pc);
+    return code == NULL ? 0 : code->original[(pc & (PAGE_SIZE - 1)) >> 1];
+}
+
+static void set_pc(hart *h, uint64_t pc)
+{
+    const uint32_t narrow = (uint32_t)pc;
+    uc_reg_write(h->uc, UC_RISCV_REG_PC, h->machine->config.xlen == 64 ? (const void *)&pc : (const void *)&narrow);
 }
 
 void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
 {
     hart *h = user;
-    uint64_t unicorn_pc = 0, pc;
+    uint64_t unicorn_pc = 0;
+    uint32_t bits;
     struct instruction instruction;
 
-    if (h->machine->config.xlen == 64) {
-        uc_reg_read(uc, UC_RISCV_REG_PC, &unicorn_pc);
-        pc = unicorn_pc - 4; /* Unicorn has stepped over it, as if it were four bytes long */
-    } else {
-        uint32_t narrow = 0;
-        uc_reg_read(uc, UC_RISCV_REG_PC, &narrow);
-        unicorn_pc = narrow;
-        pc = narrow - 4;
-    }
+    uc_reg_read(uc, UC_RISCV_REG_PC, &unicorn_pc); /* a 32-bit hart leaves the upper half as it is: zero */
+    const uint64_t pc = unicorn_pc - 4;            /* Unicorn has stepped over it, as if it were four bytes long */
+    bits = original_at(h, pc);
     switch (cause) {
-    case UNICORN_ECALL: intercepted(h, pc); break;
+    case UNICORN_ECALL:
+        if (bits != 0) {
+            intercepted(h, pc, bits, true);
+            break;
+        }
+        machine_fail(h->machine, "hart %u: ecall at 0x%llx that nobody put there", h->id, (unsigned long long)pc);
+        break;
     case CAUSE_ILLEGAL:
+        if (bits != 0) {
+            intercepted(h, pc, bits, h->machine->config.per_instruction); /* at a page's end: see intercept() */
+            break;
+        }
         blocks_cut(h, pc, true);
         trap_enter(h, CAUSE_ILLEGAL, blocks_instruction(h, pc, &instruction) ? instruction.bits : 0, pc);
         break;
     case CAUSE_LOAD_MISALIGNED:
-    case CAUSE_STORE_MISALIGNED: { /* LR, SC and AMOs only: other accesses may be misaligned */
+    case CAUSE_STORE_MISALIGNED: { /* AMOs only: other accesses may be misaligned */
         bool is_store;
         const uint64_t value = emulate_fault_address(h, pc, &is_store);
         blocks_cut(h, pc, true);
@@ -159,14 +220,8 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
     }
     if (h->sync_pending && h->machine->dirty_count == 0)
         h->sync_pending = false;
-    if (h->pc != unicorn_pc) {
-        if (h->machine->config.xlen == 64) {
-            uc_reg_write(uc, UC_RISCV_REG_PC, &h->pc);
-        } else {
-            const uint32_t narrow = (uint32_t)h->pc;
-            uc_reg_write(uc, UC_RISCV_REG_PC, &narrow);
-        }
-    }
+    if (h->pc != unicorn_pc)
+        set_pc(h, h->pc);
     if (h->ended || h->sync_pending || h->machine->stop != 0)
         uc_emu_stop(uc);
 }

@@ -79,9 +79,6 @@ void hart_set_privilege(hart *h, uint32_t privilege)
     hart_select_tlb(h);
 }
 
-/* Writing the privilege mode drops the reservation of LR as a side effect. */
-void hart_drop_reservation(hart *h) { set_register(h, UC_RISCV_REG_PRIV, h->tlb); }
-
 /* Unicorn checks CSR numbers against its own privilege mode, silently. */
 static uint64_t unicorn_csr(hart *h, int id, bool write, uint64_t value)
 {
@@ -160,6 +157,7 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     h->tlb = TLB_THIRD;
     h->fault_cause = CAUSE_NONE;
     h->mtimecmp = ~0ull;
+    h->reservation.physical = ~0ull;
     h->last_trap_retired = ~0ull;
     for (int regime = 0; regime < 2; regime++) {
         for (uint32_t i = 0; i < CODE_SLOTS; i++)
@@ -180,6 +178,8 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
         error = uc_hook_add(h->uc, &handle, UC_HOOK_TLB_FILL, (void *)translate_fill, h, 1, 0);
     if (error == UC_ERR_OK)
         error = uc_hook_add(h->uc, &handle, UC_HOOK_BLOCK, (void *)blocks_hook, h, 1, 0);
+    if (error == UC_ERR_OK && config->per_instruction)
+        error = uc_hook_add(h->uc, &handle, UC_HOOK_CODE, (void *)blocks_instruction_hook, h, 1, 0);
     if (error == UC_ERR_OK)
         error = uc_hook_add(h->uc, &handle, UC_HOOK_INTR, (void *)emulate_hook, h, 1, 0);
     if (error != UC_ERR_OK) {
@@ -199,6 +199,17 @@ void hart_destroy(hart *h)
     free(h->regimes[1].overflow);
 }
 
+/*
+ * An illegal parcel at the start of a page is a block of no length to Unicorn, whose last byte it then looks for in the
+ * page before.
+ */
+static void illegal_at_page_start(hart *h)
+{
+    struct instruction instruction;
+
+    trap_enter(h, CAUSE_ILLEGAL, blocks_instruction(h, h->pc, &instruction) ? instruction.bits : 0, h->pc);
+}
+
 /* The TLB refused: a trap, or an access to a device. */
 static void settle_fault(hart *h)
 {
@@ -212,6 +223,8 @@ static void settle_fault(hart *h)
             trap_enter(h, cause, pc, pc);
         else if (pc == h->fault_address - 2)
             trap_enter(h, cause, h->fault_address, pc);
+        else if (pc == page && h->fault_address == page - PAGE_SIZE)
+            illegal_at_page_start(h);
         else
             blocks_arm_crossing(h, h->fault_address);
         return;
@@ -258,7 +271,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
     struct replug_machine *machine = h->machine;
 
     h->budget = h->granted = (int64_t)instructions;
-    h->floor = machine->modelled ? INT64_MAX : 0;
+    h->floor = machine->modelled || machine->config.per_instruction ? INT64_MAX : 0;
     h->ended = machine->stop != 0;
     while (!h->ended && h->budget > 0) {
         const uc_err error = uc_emu_start(h->uc, h->pc, 0, 0, 0);

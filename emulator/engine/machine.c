@@ -15,7 +15,7 @@
 #include "machine.h"
 
 /* Below this a slice may be too short for a constrained LR/SC sequence (16 instructions), which must then be allowed
- * to span slices: reservations are left to Unicorn, which compares values. */
+ * to span slices: SC goes by the value alone. */
 enum { SHORTEST_WITH_RESERVATIONS = 32 };
 
 const char *replug_unicorn_version(void)
@@ -104,6 +104,8 @@ void replug_destroy(replug_machine *machine)
     free(machine->page_flags);
     free(machine->code_pages);
     free(machine->dirty_code);
+    free(machine->schedule);
+    snapshot_destroy(machine);
     free(machine->marks);
     free(machine->events);
     free(machine->kept);
@@ -165,10 +167,24 @@ static bool begin_slice(hart *h)
     }
     h->slice_base = h->retired;
     machine->in_slice = true;
+    machine->planned = machine->config.quantum;
+    if (machine->following && machine->schedule_at < machine->schedule_count)
+        machine->planned = machine->schedule[machine->schedule_at++];
     if (machine->config.harts > 1 && machine->config.quantum >= SHORTEST_WITH_RESERVATIONS)
-        hart_drop_reservation(h); /* another hart may have stored to the reserved line meanwhile */
+        h->reservation.physical = ~0ull; /* another hart may have stored there meanwhile */
     trap_take_interrupt(h);
     return true;
+}
+
+static void record_slice(struct replug_machine *machine, uint64_t used)
+{
+    if (machine->schedule_count == machine->schedule_capacity) {
+        machine->schedule_capacity = machine->schedule_capacity ? 2 * machine->schedule_capacity : 4096;
+        machine->schedule = realloc(machine->schedule, machine->schedule_capacity * sizeof *machine->schedule);
+        if (machine->schedule == NULL)
+            abort(); /* the host is out of memory */
+    }
+    machine->schedule[machine->schedule_count++] = (uint32_t)used;
 }
 
 static void end_slice(hart *h)
@@ -177,6 +193,8 @@ static void end_slice(hart *h)
     const uint64_t used = h->retired - h->slice_base;
 
     machine->in_slice = false;
+    if (machine->recording)
+        record_slice(machine, used);
     if (used > machine->longest)
         machine->longest = used;
     machine->turn++;
@@ -260,18 +278,49 @@ int replug_run(replug_machine *machine, uint64_t max_instructions)
             continue;
         }
         const uint64_t before = h->retired, used = before - h->slice_base;
-        const uint64_t left = used < machine->config.quantum ? machine->config.quantum - used : 0;
+        const uint64_t left = used < machine->planned ? machine->planned - used : 0;
         if (done >= limit)
             return REPLUG_STOP_LIMIT;
         hart_run_slice(h, left < limit - done ? left : limit - done);
         done += h->retired - before;
-        if (h->waiting || h->retired - h->slice_base >= machine->config.quantum)
+        if (h->waiting || h->retired - h->slice_base >= machine->planned)
             end_slice(h);
         if (machine->stop != 0)
             return machine->stop;
         if (machine->stop_requested)
             return REPLUG_STOP_REQUEST;
     }
+}
+
+/* Keep the length of every slice from now on; forget those kept so far. */
+void replug_record_schedule(replug_machine *machine, int on)
+{
+    machine->recording = on != 0;
+    machine->following = false;
+    machine->schedule_count = machine->schedule_at = 0;
+}
+
+uint64_t replug_schedule(replug_machine *machine, const uint32_t **lengths)
+{
+    *lengths = machine->schedule;
+    return machine->schedule_count;
+}
+
+/* The coming slices have these lengths; after them the quantum rules again.  -1: no memory. */
+int replug_follow_schedule(replug_machine *machine, const uint32_t *lengths, uint64_t count)
+{
+    uint32_t *copy = malloc((count ? count : 1) * sizeof *copy);
+
+    if (copy == NULL)
+        return -1;
+    memcpy(copy, lengths, count * sizeof *copy);
+    free(machine->schedule);
+    machine->schedule = copy;
+    machine->schedule_count = machine->schedule_capacity = count;
+    machine->schedule_at = 0;
+    machine->following = true;
+    machine->recording = false;
+    return 0;
 }
 
 void replug_request_stop(replug_machine *machine)
@@ -300,6 +349,8 @@ int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *d
         return 0;
     if (!translate_is_ram(machine, address, length))
         return -1;
+    for (uint64_t page = offset >> PAGE_SHIFT; page <= (offset + length - 1) >> PAGE_SHIFT; page++)
+        snapshot_keep(machine, page);
     memcpy(machine->ram + offset, data, length);
     for (uint64_t page = offset >> PAGE_SHIFT; page <= (offset + length - 1) >> PAGE_SHIFT; page++) {
         machine->page_flags[page] |= PAGE_TOUCHED;

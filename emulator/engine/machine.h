@@ -12,7 +12,8 @@
  *   clint.c      msip, mtimecmp, mtime
  *   observe.c    marks, events, the in-order cost model
  *   paths.c      from the marks that harts pass to what each named path cost
- *   state.c      saving and restoring
+ *   state.c      the state of harts as bytes
+ *   snapshot.c   going back: RAM by the pages that have changed
  *   decode.c     instructions
  */
 #ifndef REPLUG_MACHINE_H
@@ -75,7 +76,8 @@ enum page_flag {
     PAGE_TOUCHED = 1,      /* may differ from zero */
     PAGE_WRITE_MAPPED = 2, /* some hart's TLB may let stores through unseen */
     PAGE_CODE = 4,         /* has a shadow that harts fetch from */
-    PAGE_CODE_DIRTY = 8    /* code, and stored to since the shadow was made: on the dirty list */
+    PAGE_CODE_DIRTY = 8,   /* code, and stored to since the shadow was made: on the dirty list */
+    PAGE_SAVED = 16        /* its contents are in the newest snapshot: it may change */
 };
 
 /* One block that has run: its extent in the page, and how often it ran. */
@@ -107,6 +109,7 @@ struct code_page {
     uint64_t counts[PARCELS];    /* executions of blocks that are no longer in `blocks`, by instruction */
     uint32_t original[PARCELS];  /* the intercepted instruction whose place ecall has taken; 0: none */
     struct block_mark *marks;
+    bool begins_empty; /* a block of no length at its start: an illegal parcel */
 };
 
 /* Which code page a hart fetches from at a virtual page, exactly as its TLB has it. */
@@ -138,7 +141,7 @@ typedef struct hart {
     int64_t budget;         /* instructions left in this slice */
     int64_t floor;          /* the hook leaves the fast path when budget <= floor */
     struct code_map *codes; /* of the current translation regime */
-    uint64_t block_pc;      /* the block that runs */
+    uint64_t block_pc;      /* the block that runs; counting by instruction: the instruction that runs */
     struct block *block;
     uint32_t recent_at;
     uint64_t recent[RECENT];
@@ -152,6 +155,10 @@ typedef struct hart {
     uint64_t lines;         /* interrupt wires: MSIP, MTIP (computed), MEIP, SEIP */
     uint64_t mtimecmp;
     bool waiting;           /* in wfi */
+    struct reservation {    /* of LR; address ~0: none */
+        uint64_t physical, value;
+        uint32_t width;
+    } reservation;
     uint32_t unicorn_fs;    /* the FS field that Unicorn has */
 
     uint64_t retired;       /* at the last settlement */
@@ -160,6 +167,8 @@ typedef struct hart {
     uint64_t trap_count;
     uint64_t last_trap_retired;
     uint32_t barren_traps;  /* traps in a row without an instruction retired */
+    uint64_t repeated_pc, repeated_cause, repeated_value;
+    uint32_t repeated_traps; /* the same trap again and again, without a return in between */
 
     struct code_map regimes[2]; /* M-mode; S- and U-mode */
     bool mxr_used;              /* TLB entries exist that only MXR allowed */
@@ -206,6 +215,10 @@ struct replug_machine {
     uint32_t turn;               /* whose slice it is */
     uint64_t longest;            /* instructions of the longest slice of this round */
     bool in_slice;
+    uint64_t planned;            /* instructions of this slice */
+    uint32_t *schedule;          /* lengths of slices: recorded, or to be followed */
+    uint64_t schedule_count, schedule_capacity, schedule_at;
+    bool recording, following;
     bool stop_requested;
     uint64_t retired_limit;
     int stop;
@@ -227,6 +240,8 @@ struct replug_machine {
     uint32_t mark_count, mark_capacity;
     replug_event *events;        /* of late: some may still be taken back */
     uint32_t event_count, event_capacity;
+    struct snapshot *snapshots;  /* oldest first */
+    uint32_t snapshot_count, snapshot_capacity;
     bool keep_events;
     replug_event *kept;          /* for Python to drain */
     uint32_t kept_count, kept_capacity;
@@ -252,7 +267,6 @@ void hart_set_privilege(hart *h, uint32_t privilege);
 void hart_select_tlb(hart *h); /* after SUM has changed */
 void hart_push_fs(hart *h);
 void hart_pull_fs(hart *h);
-void hart_drop_reservation(hart *h);
 uint64_t hart_get_fcsr(hart *h);
 void hart_set_fcsr(hart *h, uint64_t value);
 void hart_flush_tlb(hart *h);
@@ -262,6 +276,7 @@ void hart_attend(hart *h); /* make the block hook leave its fast path at the nex
 
 /* blocks.c */
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_cut(hart *h, uint64_t pc, bool undo);
 void blocks_patch(hart *h);
 void blocks_arm_crossing(hart *h, uint64_t page);
@@ -272,12 +287,17 @@ void blocks_unmap_all(hart *h);
 struct code_page *blocks_mapped(hart *h, uint64_t virtual);
 bool blocks_instruction(hart *h, uint64_t pc, struct instruction *out);
 void blocks_sync(struct replug_machine *machine);
+void blocks_view(const struct replug_machine *machine, const struct code_page *code, uint8_t *view);
+void blocks_set_view(struct replug_machine *machine, struct code_page *code, const uint8_t *view);
+void blocks_clear_dirty(struct replug_machine *machine);
 void blocks_mark_dirty(struct replug_machine *machine, uint64_t page);
 
 /* translate.c */
 bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_entry *result, void *user);
 uint32_t translate(hart *h, uint64_t address, enum access access, uint32_t privilege, bool debug,
                    uint64_t *physical, uint32_t *allowed);
+void translate_store(struct replug_machine *machine, uint64_t physical, uint64_t value, uint32_t width);
+uint32_t translate_data_privilege(const hart *h); /* MPRV: whose rights loads and stores have */
 bool translate_is_ram(const struct replug_machine *machine, uint64_t physical, uint64_t length);
 
 /* trap.c */
@@ -295,6 +315,10 @@ bool csr_accessible(hart *h, uint32_t number, bool writes);
 void emulate_hook(uc_engine *uc, uint32_t cause, void *user);
 bool emulate_device_access(hart *h, uint64_t pc);
 uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store);
+
+/* snapshot.c */
+void snapshot_keep(struct replug_machine *machine, uint64_t page); /* the page is about to change */
+void snapshot_destroy(struct replug_machine *machine);
 
 /* clint.c */
 bool clint_contains(uint64_t address);

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import enum
+from array import array
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ class EngineConfig:
     instructions_per_tick: int = 100
     hardware_ad: int = 1
     pmp_entries: int = 16
+    per_instruction: int = 0
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class Engine:
                 return 0
             return value & 0xFFFF_FFFF_FFFF_FFFF
 
-        return self._ffi.callback("replug_mmio_read", callback)
+        return self._ffi.callback("replug_mmio_read", callback, error=0, onerror=self._callback_error)
 
     def _write_callback(self, write: WriteCallback) -> Any:
         def callback(_user: Any, hart: int, address: int, width: int, value: int, fault: Any) -> None:
@@ -186,7 +188,12 @@ class Engine:
             if not answered:
                 fault[0] = 1
 
-        return self._ffi.callback("replug_mmio_write", callback)
+        return self._ffi.callback("replug_mmio_write", callback, onerror=self._callback_error)
+
+    def _callback_error(self, _kind: object, error: BaseException, _trace: object) -> None:
+        """What is raised in a callback before its own `try`, by a signal handler: for run() as well."""
+        self._error = error
+        self._lib.replug_request_stop(self._machine)
 
     def close(self) -> None:
         """Give everything back to the host.  The engine cannot be used afterwards."""
@@ -339,6 +346,43 @@ class Engine:
         """After RAM has been restored.  Raises ReplugError when the state is of another machine."""
         if self._lib.replug_state_restore(self._machine, state, len(state)) != 0:
             raise ReplugError("state: it is of a machine with other options, or of another version")
+
+    def snapshot(self) -> int:
+        """Remember RAM as it is now; the number of the snapshot.  Costs the pages that change afterwards."""
+        return int(self._lib.replug_snapshot(self._machine))
+
+    def rollback(self, snapshot: int) -> None:
+        """RAM as it was at a snapshot; newer snapshots are gone.  `restore` has to follow for the harts."""
+        if self._lib.replug_rollback(self._machine, snapshot) != 0:
+            raise ReplugError(f"snapshot {snapshot}: is not there (any more)")
+
+    def drop_snapshots(self) -> None:
+        self._lib.replug_drop_snapshots(self._machine)
+
+    def snapshot_pages(self, snapshot: int) -> int:
+        """Pages that have changed between this snapshot and the next one, or now."""
+        return int(self._lib.replug_snapshot_pages(self._machine, snapshot))
+
+    # --- schedule ---
+
+    def record_schedule(self, on: bool = True) -> None:
+        """Keep the length of every slice from now on."""
+        self._lib.replug_record_schedule(self._machine, int(on))
+
+    def schedule(self) -> array[int]:
+        """The recorded lengths of slices, in instructions, in the order in which they ran."""
+        lengths = self._ffi.new("uint32_t **")
+        count = int(self._lib.replug_schedule(self._machine, lengths))
+        result = array("I")
+        if count:
+            result.frombytes(self._ffi.buffer(lengths[0], 4 * count)[:])
+        return result
+
+    def follow_schedule(self, lengths: array[int]) -> None:
+        """The coming slices have these lengths instead of the quantum's."""
+        raw = self._ffi.from_buffer("uint32_t[]", lengths) if lengths else self._ffi.NULL
+        if self._lib.replug_follow_schedule(self._machine, raw, len(lengths)) != 0:
+            raise ReplugError("schedule: the host has no memory for it")
 
     # --- observers ---
 

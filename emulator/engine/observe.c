@@ -108,7 +108,7 @@ int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint3
                 int capture_register)
 {
     if (!translate_is_ram(machine, physical, 2) || capture_register < 0 || capture_register > 31 ||
-        kind < REPLUG_MARK_BEGIN || kind > REPLUG_MARK_THREAD)
+        kind < REPLUG_MARK_BEGIN || kind > REPLUG_MARK_THREAD || machine->config.per_instruction)
         return -1;
     if (machine->mark_count == machine->mark_capacity) {
         const uint32_t capacity = machine->mark_capacity ? 2 * machine->mark_capacity : 64;

@@ -37,6 +37,7 @@ typedef struct {
     uint32_t instructions_per_tick; /* of mtime; one instruction is one nanosecond of virtual time */
     uint32_t hardware_ad;           /* 1: page-table A and D bits are set by hardware (Svadu); 0: they fault (Svade) */
     uint32_t pmp_entries;           /* 0, 16 or 64 */
+    uint32_t per_instruction;       /* 1: count by instruction; slices end exactly, and no marks or models */
 } replug_config;
 
 /* MMIO outside RAM and CLINT.  *fault = 1 makes the access an access fault.  Width 1, 2, 4 or 8 bytes. */
@@ -144,6 +145,15 @@ uint64_t replug_wild_pc(replug_machine *machine);
 uint64_t replug_state_size(replug_machine *machine);
 uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer);
 int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
+
+void replug_record_schedule(replug_machine *machine, int on);
+uint64_t replug_schedule(replug_machine *machine, const uint32_t **lengths);
+int replug_follow_schedule(replug_machine *machine, const uint32_t *lengths, uint64_t count);
+
+uint32_t replug_snapshot(replug_machine *machine);
+int replug_rollback(replug_machine *machine, uint32_t snapshot);
+void replug_drop_snapshots(replug_machine *machine);
+uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t snapshot);
 
 int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint32_t name, uint32_t detail,
                 int capture_register);

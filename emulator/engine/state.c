@@ -12,12 +12,14 @@
 struct hart_state {
     uint64_t x[32], f[32], fcsr, pc, privilege;
     struct csrs csr;
-    uint64_t lines, mtimecmp, waiting, retired, slice_base, trap_count, last_trap_retired, barren_traps;
+    uint64_t reservation_physical, reservation_value, reservation_width;
+    uint64_t lines, mtimecmp, waiting, retired, slice_base;
+    uint64_t trap_count, last_trap_retired, barren_traps, repeated_pc, repeated_cause, repeated_value, repeated_traps;
 };
 
 struct machine_state {
     uint64_t magic, harts, xlen, ram_base, ram_size, quantum, instructions_per_tick, hardware_ad, pmp_entries;
-    uint64_t time, time_read, rounds, turn, longest, in_slice;
+    uint64_t time, time_read, rounds, turn, longest, in_slice, planned;
 };
 
 static void save_hart(hart *h, struct hart_state *out)
@@ -32,6 +34,9 @@ static void save_hart(hart *h, struct hart_state *out)
     out->pc = h->pc;
     out->privilege = h->privilege;
     out->csr = h->csr;
+    out->reservation_physical = h->reservation.physical;
+    out->reservation_value = h->reservation.value;
+    out->reservation_width = h->reservation.width;
     out->lines = h->lines;
     out->mtimecmp = h->mtimecmp;
     out->waiting = h->waiting;
@@ -40,6 +45,10 @@ static void save_hart(hart *h, struct hart_state *out)
     out->trap_count = h->trap_count;
     out->last_trap_retired = h->last_trap_retired;
     out->barren_traps = h->barren_traps;
+    out->repeated_pc = h->repeated_pc;
+    out->repeated_cause = h->repeated_cause;
+    out->repeated_value = h->repeated_value;
+    out->repeated_traps = h->repeated_traps;
 }
 
 static void restore_hart(hart *h, const struct hart_state *in)
@@ -53,6 +62,9 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->csr = in->csr;
     hart_set_privilege(h, (uint32_t)in->privilege);
     hart_push_fs(h);
+    h->reservation.physical = in->reservation_physical;
+    h->reservation.value = in->reservation_value;
+    h->reservation.width = (uint32_t)in->reservation_width;
     h->lines = in->lines;
     h->mtimecmp = in->mtimecmp;
     h->waiting = in->waiting != 0;
@@ -61,9 +73,12 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->trap_count = in->trap_count;
     h->last_trap_retired = in->last_trap_retired;
     h->barren_traps = (uint32_t)in->barren_traps;
+    h->repeated_pc = in->repeated_pc;
+    h->repeated_cause = in->repeated_cause;
+    h->repeated_value = in->repeated_value;
+    h->repeated_traps = (uint32_t)in->repeated_traps;
     h->open = NULL;
     h->block = NULL;
-    hart_drop_reservation(h);
     hart_flush_tlb(h);
 }
 
@@ -82,7 +97,7 @@ static void fill_header(const struct replug_machine *machine, struct machine_sta
         .ram_size = config->ram_size, .quantum = config->quantum, .instructions_per_tick = config->instructions_per_tick,
         .hardware_ad = config->hardware_ad, .pmp_entries = config->pmp_entries, .time = machine->time,
         .time_read = machine->time_read, .rounds = machine->rounds, .turn = machine->turn, .longest = machine->longest,
-        .in_slice = machine->in_slice};
+        .in_slice = machine->in_slice, .planned = machine->in_slice ? machine->planned : 0};
 }
 
 uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer)
@@ -116,15 +131,11 @@ int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_
     machine->turn = (uint32_t)header.turn;
     machine->longest = header.longest;
     machine->in_slice = header.in_slice != 0;
+    machine->planned = header.planned;
     for (uint32_t i = 0; i < machine->config.harts; i++) {
         struct hart_state state;
         memcpy(&state, buffer + sizeof header + i * sizeof state, sizeof state);
         restore_hart(&machine->harts[i], &state);
     }
-    for (uint64_t page = 0; page < machine->config.ram_size >> PAGE_SHIFT; page++) {
-        if (machine->page_flags[page] & PAGE_CODE)
-            blocks_mark_dirty(machine, page);
-    }
-    blocks_sync(machine);
     return 0;
 }

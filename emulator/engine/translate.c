@@ -63,13 +63,16 @@ static uint64_t load_entry(struct replug_machine *machine, uint64_t physical, ui
     return value;
 }
 
-static void store_entry(struct replug_machine *machine, uint64_t physical, uint64_t value, uint32_t width)
+/* A store to RAM that Unicorn does not make: an entry's A and D bits, or SC. */
+void translate_store(struct replug_machine *machine, uint64_t physical, uint64_t value, uint32_t width)
 {
-    const uint64_t offset = physical - machine->config.ram_base;
+    const uint64_t offset = physical - machine->config.ram_base, page = offset >> PAGE_SHIFT;
+
+    snapshot_keep(machine, page);
     __builtin_memcpy(machine->ram + offset, &value, width);
-    machine->page_flags[offset >> PAGE_SHIFT] |= PAGE_TOUCHED;
-    if (machine->page_flags[offset >> PAGE_SHIFT] & PAGE_CODE)
-        blocks_mark_dirty(machine, offset >> PAGE_SHIFT);
+    machine->page_flags[page] |= PAGE_TOUCHED;
+    if (machine->page_flags[page] & PAGE_CODE)
+        blocks_mark_dirty(machine, page);
 }
 
 /*
@@ -137,7 +140,7 @@ static uint32_t walk(hart *h, uint64_t address, enum access access, uint32_t pri
             if (!pmp_allows(h, slot, ACCESS_WRITE, MODE_S))
                 return access_fault[access];
             entry |= wanted;
-            store_entry(machine, slot, entry, width);
+            translate_store(machine, slot, entry, width);
         }
         if (!(entry & PTE_D))
             rights &= ~(uint32_t)ALLOW_WRITE; /* the first store must come back to set D */
@@ -168,6 +171,18 @@ uint32_t translate(hart *h, uint64_t address, enum access access, uint32_t privi
     return access == ACCESS_FETCH ? CAUSE_FETCH_ACCESS : CAUSE_DEVICE;
 }
 
+uint32_t translate_data_privilege(const hart *h)
+{
+    return h->privilege == MODE_M && (h->csr.mstatus & MSTATUS_MPRV) ? (h->csr.mstatus & MSTATUS_MPP) >> 11 : h->privilege;
+}
+
+/* May stores to this page go unseen from now on?  Once it is kept in the newest snapshot, and its code is known dirty. */
+static bool may_be_stored_to(const struct replug_machine *machine, uint8_t flags)
+{
+    return (flags & PAGE_WRITE_MAPPED) && (!(flags & PAGE_CODE) || (flags & PAGE_CODE_DIRTY)) &&
+           (machine->snapshot_count == 0 || (flags & PAGE_SAVED));
+}
+
 static bool refuse(hart *h, enum access access, uint64_t address, uint32_t cause, uint64_t physical)
 {
     h->fault_access = access;
@@ -182,7 +197,8 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     hart *h = user;
     struct replug_machine *machine = h->machine;
     const enum access access = type == UC_MEM_WRITE ? ACCESS_WRITE : type == UC_MEM_FETCH ? ACCESS_FETCH : ACCESS_READ;
-    uint32_t privilege = h->privilege, allowed = 0, cause;
+    const uint32_t privilege = access == ACCESS_FETCH ? h->privilege : translate_data_privilege(h);
+    uint32_t allowed = 0, cause;
     uint64_t physical = 0, page;
     uint8_t *flags;
 
@@ -192,8 +208,6 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
         result->perms = UC_PROT_EXEC;
         return true;
     }
-    if (access != ACCESS_FETCH && privilege == MODE_M && (h->csr.mstatus & MSTATUS_MPRV))
-        privilege = (h->csr.mstatus & MSTATUS_MPP) >> 11;
     cause = translate(h, address, access, privilege, false, &physical, &allowed);
     if (cause != CAUSE_NONE)
         return refuse(h, access, address, cause, physical);
@@ -210,11 +224,12 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     result->paddr = physical & ~(uint64_t)(PAGE_SIZE - 1);
     result->perms = UC_PROT_READ;
     if (access == ACCESS_WRITE) {
+        snapshot_keep(machine, page);
         *flags |= PAGE_TOUCHED | PAGE_WRITE_MAPPED;
         if (*flags & PAGE_CODE)
             blocks_mark_dirty(machine, page);
         result->perms = (allowed & ALLOW_READ ? UC_PROT_READ : 0) | UC_PROT_WRITE;
-    } else if ((allowed & ALLOW_WRITE) && (*flags & PAGE_WRITE_MAPPED) && !((*flags & PAGE_CODE) && !(*flags & PAGE_CODE_DIRTY)) &&
+    } else if ((allowed & ALLOW_WRITE) && may_be_stored_to(machine, *flags) &&
                pmp_allows(h, physical, ACCESS_WRITE, privilege)) {
         result->perms |= UC_PROT_WRITE; /* stores to this page are already accounted for: spare the second question */
     }

@@ -9,7 +9,9 @@
 /* In the order of the manual: MEI, MSI, MTI, SEI, SSI, STI. */
 static const uint8_t priority[] = {IRQ_MEIP, IRQ_MSIP, IRQ_MTIP, IRQ_SEIP, IRQ_SSIP, IRQ_STIP};
 
-enum { BARREN_LIMIT = 64 }; /* traps without an instruction in between, before a hart is called wild */
+/* When a hart is called wild: so many traps without an instruction in between, or the very same trap so many times
+ * without a return from any: a handler that faults does not get better. */
+enum { BARREN_LIMIT = 16, REPEATED_LIMIT = 4096 };
 
 uint64_t trap_pending(hart *h)
 {
@@ -26,16 +28,26 @@ static void watch_for_wildness(hart *h, uint64_t cause, uint64_t value, uint64_t
     struct replug_machine *machine = h->machine;
 
     h->trap_count++;
+    if (pc != h->repeated_pc || cause != h->repeated_cause || value != h->repeated_value) {
+        h->repeated_pc = pc;
+        h->repeated_cause = cause;
+        h->repeated_value = value;
+        h->repeated_traps = 0;
+    }
+    h->repeated_traps++;
     if (hart_retired(h) != h->last_trap_retired) {
         h->last_trap_retired = hart_retired(h);
         h->barren_traps = 0;
-    } else if (++h->barren_traps == BARREN_LIMIT) {
+    } else {
+        h->barren_traps++;
+    }
+    if (h->barren_traps == BARREN_LIMIT || h->repeated_traps == REPEATED_LIMIT) {
         machine->wild_hart = h->id;
         machine->wild_cause = cause;
         machine->wild_value = value;
         machine->wild_pc = pc;
         machine->stop = REPLUG_STOP_WILD;
-        h->barren_traps = 0;
+        h->barren_traps = h->repeated_traps = 0;
         h->ended = true;
         hart_attend(h);
     }
@@ -73,6 +85,7 @@ void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
         vector = csr->mtvec;
         hart_set_privilege(h, MODE_M);
     }
+    h->reservation.physical = ~0ull; /* another context must not complete it */
     h->pc = (vector & ~3ull) + (interrupt && (vector & 1) ? 4 * code : 0);
     h->waiting = false;
 }
@@ -120,6 +133,8 @@ bool trap_return(hart *h, uint32_t from)
         csr->mstatus &= ~MSTATUS_MPRV;
         hart_flush_tlb(h);
     }
+    h->reservation.physical = ~0ull;
+    h->repeated_traps = 0;
     observe_trap(h);
     hart_set_privilege(h, to);
     return true;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Going back: snapshots of RAM that hold only what has changed since.
+ *
+ * Snapshots form a stack.  The newest one keeps the old contents of a page when the page is first stored to: the TLB
+ * asks again after a snapshot, so nothing escapes.  Going back to a snapshot gives the kept pages of it and of all newer
+ * ones their old contents, and the newer ones are gone.
+ *
+ * Pages of code whose shadow is behind RAM (blocks.c) are part of the state: what harts would fetch from them is kept
+ * with the snapshot.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+struct kept {
+    uint64_t page;
+    uint8_t contents[PAGE_SIZE];
+};
+
+struct snapshot {
+    struct kept *kept; /* pages that have changed since, as they were */
+    uint32_t kept_count, kept_capacity;
+    struct kept *views; /* of the pages of code that were dirty when it was taken */
+    uint32_t view_count;
+};
+
+static void *resized(void *memory, size_t count, size_t size)
+{
+    void *result = realloc(memory, (count ? count : 1) * size);
+    if (result == NULL)
+        abort(); /* the host is out of memory */
+    return result;
+}
+
+static struct snapshot *newest(struct replug_machine *machine)
+{
+    return machine->snapshot_count ? &machine->snapshots[machine->snapshot_count - 1] : NULL;
+}
+
+void snapshot_keep(struct replug_machine *machine, uint64_t page)
+{
+    struct snapshot *snapshot = newest(machine);
+    struct kept *kept;
+
+    if (snapshot == NULL || (machine->page_flags[page] & PAGE_SAVED))
+        return;
+    if (snapshot->kept_count == snapshot->kept_capacity) {
+        snapshot->kept_capacity = snapshot->kept_capacity ? 2 * snapshot->kept_capacity : 16;
+        snapshot->kept = resized(snapshot->kept, snapshot->kept_capacity, sizeof *snapshot->kept);
+    }
+    kept = &snapshot->kept[snapshot->kept_count++];
+    kept->page = page;
+    memcpy(kept->contents, machine->ram + (page << PAGE_SHIFT), PAGE_SIZE);
+    machine->page_flags[page] |= PAGE_SAVED;
+}
+
+static void watch_again(struct replug_machine *machine, const struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; snapshot != NULL && i < snapshot->kept_count; i++)
+        machine->page_flags[snapshot->kept[i].page] &= (uint8_t)~PAGE_SAVED;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        hart_flush_tlb(&machine->harts[i]);
+}
+
+static void drop(struct snapshot *snapshot)
+{
+    free(snapshot->kept);
+    free(snapshot->views);
+    memset(snapshot, 0, sizeof *snapshot);
+}
+
+/* The number of the new snapshot: how many there were before it. */
+uint32_t replug_snapshot(replug_machine *machine)
+{
+    struct snapshot *snapshot;
+
+    watch_again(machine, newest(machine));
+    if (machine->snapshot_count == machine->snapshot_capacity) {
+        machine->snapshot_capacity = machine->snapshot_capacity ? 2 * machine->snapshot_capacity : 16;
+        machine->snapshots = resized(machine->snapshots, machine->snapshot_capacity, sizeof *machine->snapshots);
+    }
+    snapshot = &machine->snapshots[machine->snapshot_count++];
+    *snapshot = (struct snapshot){.view_count = machine->dirty_count};
+    snapshot->views = resized(NULL, machine->dirty_count, sizeof *snapshot->views);
+    for (uint32_t i = 0; i < machine->dirty_count; i++) {
+        snapshot->views[i].page = machine->dirty_code[i];
+        blocks_view(machine, machine->code_pages[machine->dirty_code[i]], snapshot->views[i].contents);
+    }
+    return machine->snapshot_count - 1;
+}
+
+/* RAM, and what is fetched from it, as they were at that snapshot.  -1: there is no such snapshot. */
+int replug_rollback(replug_machine *machine, uint32_t number)
+{
+    struct snapshot *snapshot;
+
+    if (number >= machine->snapshot_count)
+        return -1;
+    for (uint32_t i = machine->snapshot_count; i-- > number;) {
+        for (uint32_t k = 0; k < machine->snapshots[i].kept_count; k++) {
+            const struct kept *kept = &machine->snapshots[i].kept[k];
+            memcpy(machine->ram + (kept->page << PAGE_SHIFT), kept->contents, PAGE_SIZE);
+            if (machine->page_flags[kept->page] & PAGE_CODE)
+                blocks_mark_dirty(machine, kept->page);
+        }
+    }
+    /* Code: first everything that may have changed as RAM has it, then what was behind RAM at that time. */
+    blocks_sync(machine);
+    snapshot = &machine->snapshots[number];
+    for (uint32_t i = 0; i < snapshot->view_count; i++) {
+        blocks_set_view(machine, machine->code_pages[snapshot->views[i].page], snapshot->views[i].contents);
+        blocks_mark_dirty(machine, snapshot->views[i].page);
+    }
+    watch_again(machine, newest(machine));
+    for (uint32_t i = machine->snapshot_count; i-- > number + 1;)
+        drop(&machine->snapshots[i]);
+    machine->snapshot_count = number + 1;
+    for (uint32_t k = 0; k < snapshot->kept_count; k++)
+        machine->page_flags[snapshot->kept[k].page] &= (uint8_t)~PAGE_SAVED;
+    snapshot->kept_count = 0;
+    return 0;
+}
+
+void replug_drop_snapshots(replug_machine *machine)
+{
+    watch_again(machine, newest(machine));
+    for (uint32_t i = 0; i < machine->snapshot_count; i++)
+        drop(&machine->snapshots[i]);
+    machine->snapshot_count = 0;
+}
+
+/* How many pages have changed since, up to the next snapshot. */
+uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t number)
+{
+    return number < machine->snapshot_count ? machine->snapshots[number].kept_count : 0;
+}
+
+void snapshot_destroy(struct replug_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->snapshot_count; i++)
+        drop(&machine->snapshots[i]);
+    free(machine->snapshots);
+}
