@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from emulator.engine.native import PAGE_SIZE, PAGE_TOUCHED
+from emulator.engine import PAGE_SIZE, PAGE_TOUCHED
 from emulator.machine import Machine, Outcome
 from emulator.stepping import Pause, run_in_steps
 

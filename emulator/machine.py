@@ -17,8 +17,15 @@ from emulator.devices.plic import Plic
 from emulator.devices.uart16550 import Uart16550
 from emulator.devices.virtio_block import VirtioBlock
 from emulator.devices.virtio_mmio import EmptySlot
-from emulator.engine import Engine, EngineConfig, StopReason
-from emulator.engine.native import NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, WildHart
+from emulator.engine import (
+    NO_LIMIT,
+    PAGE_SIZE,
+    PAGE_TOUCHED,
+    Engine,
+    EngineConfig,
+    StopReason,
+    WildHart,
+)
 from emulator.errors import ReplugError
 from emulator.loader.devicetree import TreeOptions, device_tree
 from emulator.loader.elf import open_image, place_elf

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from emulator.engine.native import WildHart
+from emulator.engine import WildHart
 from emulator.machine import Machine, Outcome
 from toolchain.disassemble import Instruction, disassemble
 from toolchain.errors import ToolchainError

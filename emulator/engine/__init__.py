@@ -1,6 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The engine: compiled, exact, deterministic.  The only part of Replug that knows of Unicorn."""
 
-from emulator.engine.native import Engine, EngineConfig, Event, PathRow, Pipeline, StopReason
+from emulator.engine.native import NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, Engine
+from emulator.engine.records import EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
 
-__all__ = ["Engine", "EngineConfig", "Event", "PathRow", "Pipeline", "StopReason"]
+__all__ = [
+    "NO_LIMIT",
+    "PAGE_SIZE",
+    "PAGE_TOUCHED",
+    "Engine",
+    "EngineConfig",
+    "Event",
+    "PathRow",
+    "Pipeline",
+    "StopReason",
+    "WildHart",
+]

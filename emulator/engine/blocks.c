@@ -1,209 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Exact counting by blocks, and interception.
+ * Exact counting by blocks.
  *
  * Unicorn tells us when a translated block starts, with its address and size.  The number of instructions in it is
  * decoded once, kept with the physical page of code, and taken from the slice's budget each time the block runs.
  * When a fault or a trap cuts a block short, what did not retire is given back.
- *
- * Harts do not fetch from RAM but from a shadow of it: a copy of each page of code in which the instructions that the
- * engine executes itself (CSR accesses, traps and returns, wfi, fences of the instruction side) are replaced by
- * ecall, which Unicorn hands over without leaving its loop.  The guest reads and writes the real page and never sees
- * the difference.  Stores to a page of code reach the shadow at fence.i, sfence.vma or a write of satp, on whichever
- * hart: the points at which software may rely on it (ISA manual, "Zifencei").  That also keeps stores fast, since no
- * page that is stored to holds a translated block.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "machine.h"
 
-#define ECALL 0x00000073u
-#define C_EBREAK 0x9002u
-#define PROBE_ADDRESS 0x123456789000ull /* any address will do: the TLB is flushed before and after */
-#define NOT_PLAIN 0x8000u               /* in block.size: leave the fast path for this block */
-
-static uint32_t parcel_of(uint64_t address) { return (address & (PAGE_SIZE - 1)) >> 1; }
-
-static uint8_t *shadow_of(const struct replug_machine *machine, const struct code_page *code)
-{
-    return machine->shadow + (code->physical - machine->config.ram_base);
-}
-
-static uint16_t shadow_parcel(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel)
-{
-    uint16_t value;
-    memcpy(&value, shadow_of(machine, code) + 2 * parcel, 2);
-    return value;
-}
-
-static void set_shadow_parcel(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint16_t value)
-{
-    memcpy(shadow_of(machine, code) + 2 * parcel, &value, 2);
-}
-
-/*
- * Forget what a hart has translated from a page.  Unicorn takes a virtual address, so for a moment one leads to the page
- * (translate_fill); the caller empties the TLB afterwards.
- */
-static void forget_translations(hart *h, struct code_page *code)
-{
-    uc_ctl_flush_tlb(h->uc); /* of the page that was probed last */
-    h->machine->probe = code;
-    uc_ctl_remove_cache(h->uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);
-    h->machine->probe = NULL;
-}
-
-/* The same for all harts: one may have translated a block that it has not come to run. */
-static void forget_everywhere(struct replug_machine *machine, struct code_page *code)
-{
-    for (uint32_t i = 0; i < machine->config.harts; i++) {
-        forget_translations(&machine->harts[i], code);
-        hart_flush_tlb(&machine->harts[i]);
-    }
-}
-
-/* --- which code a hart fetches from ------------------------------------------------------------------------------ */
-
-struct code_page *blocks_mapped(hart *h, uint64_t virtual)
-{
-    struct code_map *map = h->codes;
-    const uint64_t page = virtual >> PAGE_SHIFT;
-    struct code_slot *slot = &map->slots[page % CODE_SLOTS];
-
-    if (slot->page == page)
-        return slot->code;
-    for (uint32_t i = 0; i < map->overflow_count; i++) {
-        if (map->overflow[i].page == page) {
-            const struct code_slot found = map->overflow[i];
-            map->overflow[i] = *slot;
-            *slot = found;
-            return found.code;
-        }
-    }
-    return NULL;
-}
-
-void blocks_map(hart *h, uint64_t virtual, struct code_page *code)
-{
-    struct code_map *map = h->codes;
-    const uint64_t page = virtual >> PAGE_SHIFT;
-    struct code_slot *slot = &map->slots[page % CODE_SLOTS];
-
-    if (slot->page != page && blocks_mapped(h, virtual) == NULL && slot->page != ~0ull) {
-        if (map->overflow == NULL)
-            map->overflow = calloc(OVERFLOW_SLOTS, sizeof *map->overflow);
-        if (map->overflow == NULL || map->overflow_count == OVERFLOW_SLOTS)
-            machine_fail(h->machine, "hart %u: more than %d pages of code in use between two TLB flushes", h->id,
-                         OVERFLOW_SLOTS + CODE_SLOTS);
-        else
-            map->overflow[map->overflow_count++] = *slot;
-    }
-    if (slot->page == ~0ull)
-        map->used[map->used_count++] = (uint16_t)(page % CODE_SLOTS);
-    *slot = (struct code_slot){page, code};
-}
-
-void blocks_unmap_all(hart *h)
-{
-    for (int regime = 0; regime < 2; regime++) {
-        struct code_map *map = &h->regimes[regime];
-        for (uint32_t i = 0; i < map->used_count; i++)
-            map->slots[map->used[i]].page = ~0ull;
-        map->used_count = map->overflow_count = 0;
-    }
-}
-
-struct code_page *blocks_code_page(struct replug_machine *machine, uint64_t physical)
-{
-    const uint64_t page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
-    struct code_page *code = machine->code_pages[page];
-
-    if (code != NULL)
-        return code;
-    code = calloc(1, sizeof *code);
-    if (code == NULL)
-        abort(); /* the host is out of memory: nothing sensible is left to do */
-    code->physical = machine->config.ram_base + (page << PAGE_SHIFT);
-    memcpy(shadow_of(machine, code), machine->ram + (page << PAGE_SHIFT), PAGE_SIZE);
-    machine->code_pages[page] = code;
-    machine->page_flags[page] |= PAGE_CODE;
-    if (machine->page_flags[page] & PAGE_WRITE_MAPPED)
-        blocks_mark_dirty(machine, page);
-    return code;
-}
-
-/* --- instructions ------------------------------------------------------------------------------------------------ */
-
-/* The instruction the guest has at a parcel of a page that this hart fetches from. */
-static bool instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out)
-{
-    const struct replug_machine *machine = h->machine;
-    const uint32_t parcel = parcel_of(pc);
-    uint32_t bits = code->original[parcel];
-
-    if (bits == 0) {
-        bits = shadow_parcel(machine, code, parcel);
-        if (instruction_length((uint16_t)bits) == 4) {
-            struct code_page *next = parcel == PARCELS - 1 ? blocks_mapped(h, pc + 2) : code;
-            if (next == NULL)
-                return false;
-            bits |= (uint32_t)shadow_parcel(machine, next, (parcel + 1) % PARCELS) << 16;
-        }
-    }
-    decode(bits, machine->config.xlen, out);
-    return true;
-}
-
-bool blocks_instruction(hart *h, uint64_t pc, struct instruction *out)
-{
-    struct code_page *code = blocks_mapped(h, pc);
-    return code != NULL && instruction_at(h, code, pc, out);
-}
-
-/*
- * At the end of a page only the first half can be replaced, by the illegal parcel 0: the second half belongs to a page
- * that may stand behind other pages as well.  Unicorn does not take that parcel for a part of the block.
- */
-static void intercept(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint32_t bits)
-{
-    code->original[parcel] = bits;
-    if (parcel == PARCELS - 1) {
-        set_shadow_parcel(machine, code, parcel, 0);
-    } else {
-        set_shadow_parcel(machine, code, parcel, (uint16_t)ECALL);
-        set_shadow_parcel(machine, code, parcel + 1, ECALL >> 16);
-    }
-}
-
-/* Outside a run: replace what must be intercepted in the block that was about to start, and have it translated anew. */
-void blocks_patch(hart *h)
-{
-    const uint64_t end = h->pc + h->patch_size;
-    struct instruction instruction;
-
-    h->patch_pending = false;
-    for (uint64_t pc = h->pc; pc < end; pc += instruction.length) {
-        struct code_page *code = blocks_mapped(h, pc);
-        if (code == NULL || !instruction_at(h, code, pc, &instruction))
-            break;
-        if (is_intercepted(&instruction) && code->original[parcel_of(pc)] == 0) {
-            intercept(h->machine, code, parcel_of(pc), instruction.bits);
-            forget_everywhere(h->machine, code);
-            return; /* the new block ends here */
-        }
-    }
-}
-
-/* --- counting ---------------------------------------------------------------------------------------------------- */
+#define NOT_PLAIN 0x8000u /* in block.size: leave the fast path for this block */
 
 /* Move a block's count to its instructions: the block is about to be forgotten, or did not run whole. */
-static void expand(hart *h, struct code_page *code, uint64_t pc, uint64_t count, uint32_t instructions)
+void blocks_expand(hart *h, struct code_page *code, uint64_t pc, uint64_t count, uint32_t instructions)
 {
     for (uint32_t i = 0; i < instructions; i++) {
         struct instruction instruction;
-        struct code_page *home = (pc ^ code->physical) & ~(uint64_t)(PAGE_SIZE - 1) ? blocks_mapped(h, pc) : code;
-        if (home == NULL || !instruction_at(h, home, pc, &instruction))
+        struct code_page *home = (pc ^ code->physical) & ~(uint64_t)(PAGE_SIZE - 1) ? shadow_mapped(h, pc) : code;
+        if (home == NULL || !shadow_instruction_at(h, home, pc, &instruction))
             return;
         home->counts[parcel_of(pc)] += count;
         pc += instruction.length;
@@ -219,8 +32,8 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
     uint32_t count = 0;
 
     for (uint64_t pc = start; pc < start + size && count < LONGEST; pc += list[count++].length) {
-        struct code_page *home = blocks_mapped(h, pc);
-        if (home == NULL || !instruction_at(h, home, pc, &list[count])) {
+        struct code_page *home = shadow_mapped(h, pc);
+        if (home == NULL || !shadow_instruction_at(h, home, pc, &list[count])) {
             machine_fail(h->machine, "hart %u: block at 0x%llx: no code known", h->id, (unsigned long long)pc);
             return true;
         }
@@ -228,7 +41,7 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
             return false;
     }
     if (block->count != 0 && block->size != 0)
-        expand(h, code, start, block->count, block->instructions);
+        blocks_expand(h, code, start, block->count, block->instructions);
     *block = (struct block){.size = (uint16_t)size, .instructions = (uint16_t)count};
     if (count > 0) {
         block->last_kind = list[count - 1].kind;
@@ -263,7 +76,7 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
         leave(h);
         return;
     }
-    code = blocks_mapped(h, address);
+    code = shadow_mapped(h, address);
     if (code == NULL) {
         machine_fail(h->machine, "hart %u: block at 0x%llx runs from an unknown page", h->id, (unsigned long long)address);
         leave(h);
@@ -321,14 +134,14 @@ void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, voi
     h->budget--;
     h->block_pc = address;
     h->recent[h->recent_at++ % RECENT] = address;
-    code = blocks_mapped(h, address);
+    code = shadow_mapped(h, address);
     if (code != NULL)
         code->counts[parcel_of(address)]++;
 }
 
 static void cut_instruction(hart *h, uint64_t pc)
 {
-    struct code_page *code = blocks_mapped(h, pc);
+    struct code_page *code = shadow_mapped(h, pc);
 
     if (h->block_pc != pc) /* taken back already, or a fetch that failed */
         return;
@@ -355,131 +168,15 @@ void blocks_cut(hart *h, uint64_t pc, bool undo)
     }
     if (block == NULL || pc < at || pc >= at + (block->size & ~NOT_PLAIN))
         return; /* it ran to its end: the fault belongs to what comes after it */
-    while (at < pc && blocks_instruction(h, at, &instruction)) {
+    while (at < pc && shadow_instruction(h, at, &instruction)) {
         at += instruction.length;
         executed++;
     }
     h->budget += block->instructions - executed;
     block->count--;
-    expand(h, blocks_mapped(h, h->block_pc), h->block_pc, 1, executed);
+    blocks_expand(h, shadow_mapped(h, h->block_pc), h->block_pc, 1, executed);
     if (undo)
         observe_cut(h, block, executed);
     h->block = NULL;
 }
 
-/* --- an instruction that crosses into a page that cannot be fetched ------------------------------------------------ */
-
-/*
- * Unicorn translates ahead: it reports a page that cannot be fetched before it has run the instructions in front of
- * the one that needs it.  Let those run first, up to an ebreak in its place.
- */
-void blocks_arm_crossing(hart *h, uint64_t page)
-{
-    struct code_page *code = blocks_mapped(h, h->pc);
-    struct instruction instruction;
-
-    if (code == NULL)
-        return;
-    for (uint64_t pc = h->pc; pc < page; pc += instruction.length) {
-        if (pc == page - 2) {
-            h->crossing_armed = true;
-            h->crossing_pc = pc;
-            h->crossing_physical = code->physical;
-            h->crossing_parcel = shadow_parcel(h->machine, code, PARCELS - 1);
-            set_shadow_parcel(h->machine, code, PARCELS - 1, C_EBREAK);
-            forget_translations(h, code);
-            hart_flush_tlb(h);
-            return;
-        }
-        if (!instruction_at(h, code, pc, &instruction))
-            return;
-    }
-}
-
-void blocks_disarm_crossing(hart *h)
-{
-    struct replug_machine *machine = h->machine;
-    struct code_page *code = machine->code_pages[(h->crossing_physical - machine->config.ram_base) >> PAGE_SHIFT];
-
-    h->crossing_armed = false;
-    set_shadow_parcel(machine, code, PARCELS - 1, h->crossing_parcel);
-    forget_translations(h, code);
-    hart_flush_tlb(h);
-}
-
-/* --- stores to code ------------------------------------------------------------------------------------------------ */
-
-void blocks_mark_dirty(struct replug_machine *machine, uint64_t page)
-{
-    if (machine->page_flags[page] & PAGE_CODE_DIRTY)
-        return;
-    machine->page_flags[page] |= PAGE_CODE_DIRTY;
-    if (machine->dirty_count == machine->dirty_capacity) {
-        machine->dirty_capacity = machine->dirty_capacity ? 2 * machine->dirty_capacity : 64;
-        machine->dirty_code = realloc(machine->dirty_code, machine->dirty_capacity * sizeof *machine->dirty_code);
-        if (machine->dirty_code == NULL)
-            abort();
-    }
-    machine->dirty_code[machine->dirty_count++] = page;
-}
-
-/* The page as harts fetch it, interceptions undone. */
-void blocks_view(const struct replug_machine *machine, const struct code_page *code, uint8_t *view)
-{
-    memcpy(view, shadow_of(machine, code), PAGE_SIZE);
-    for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
-        if (code->original[parcel] != 0)
-            memcpy(view + 2 * parcel, &code->original[parcel], parcel == PARCELS - 1 ? 2 : 4);
-    }
-}
-
-/* Make harts fetch this from the page, if it is not what they fetch already. */
-void blocks_set_view(struct replug_machine *machine, struct code_page *code, const uint8_t *view)
-{
-    uint8_t current[PAGE_SIZE];
-
-    blocks_view(machine, code, current);
-    if (memcmp(current, view, PAGE_SIZE) == 0)
-        return;
-    for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
-        struct block *block = &code->blocks[parcel];
-        if (block->count != 0)
-            expand(&machine->harts[0], code, code->physical + 2 * parcel, block->count, block->instructions);
-    }
-    memset(code->blocks, 0, sizeof code->blocks);
-    memset(code->original, 0, sizeof code->original);
-    while (code->marks != NULL) {
-        struct block_mark *mark = code->marks;
-        code->marks = mark->next;
-        free(mark);
-    }
-    memcpy(shadow_of(machine, code), view, PAGE_SIZE);
-    forget_everywhere(machine, code);
-    if (code->begins_empty) { /* what has no length is not found by its address */
-        for (uint32_t i = 0; i < machine->config.harts; i++)
-            uc_ctl_flush_tb(machine->harts[i].uc);
-        code->begins_empty = false;
-    }
-}
-
-/* Nothing is dirty any more: watch for stores anew. */
-void blocks_clear_dirty(struct replug_machine *machine)
-{
-    for (uint32_t i = 0; i < machine->dirty_count; i++)
-        machine->page_flags[machine->dirty_code[i]] &= (uint8_t)~(PAGE_CODE_DIRTY | PAGE_WRITE_MAPPED);
-    machine->dirty_count = 0;
-    for (uint32_t i = 0; i < machine->config.harts; i++)
-        hart_flush_tlb(&machine->harts[i]);
-}
-
-/* Outside any run: bring every shadow up to date. */
-void blocks_sync(struct replug_machine *machine)
-{
-    if (machine->dirty_count == 0)
-        return;
-    for (uint32_t i = 0; i < machine->dirty_count; i++) {
-        const uint64_t page = machine->dirty_code[i];
-        blocks_set_view(machine, machine->code_pages[page], machine->ram + (page << PAGE_SHIFT));
-    }
-    blocks_clear_dirty(machine);
-}

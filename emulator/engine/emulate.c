@@ -171,8 +171,8 @@ static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
 
 static uint32_t original_at(hart *h, uint64_t pc)
 {
-    const struct code_page *code = blocks_mapped(h, pc);
-    return code == NULL ? 0 : code->original[(pc & (PAGE_SIZE - 1)) >> 1];
+    const struct code_page *code = shadow_mapped(h, pc);
+    return code == NULL ? 0 : code->original[parcel_of(pc)];
 }
 
 static void set_pc(hart *h, uint64_t pc)
@@ -205,7 +205,7 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
             break;
         }
         blocks_cut(h, pc, true);
-        trap_enter(h, CAUSE_ILLEGAL, blocks_instruction(h, pc, &instruction) ? instruction.bits : 0, pc);
+        trap_enter(h, CAUSE_ILLEGAL, shadow_instruction(h, pc, &instruction) ? instruction.bits : 0, pc);
         break;
     case CAUSE_LOAD_MISALIGNED:
     case CAUSE_STORE_MISALIGNED: { /* AMOs only: other accesses may be misaligned */
@@ -235,7 +235,7 @@ uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store)
     uint64_t address;
 
     *is_store = false;
-    if (!blocks_instruction(h, pc, &instruction))
+    if (!shadow_instruction(h, pc, &instruction))
         return 0;
     address = hart_get_x(h, instruction.rs1) + (uint64_t)instruction.immediate;
     if (h->machine->config.xlen == 32)
@@ -285,12 +285,12 @@ static uint64_t extend(uint64_t value, const struct instruction *instruction)
 bool emulate_device_access(hart *h, uint64_t pc)
 {
     struct instruction instruction;
-    struct code_page *code = blocks_mapped(h, pc);
+    struct code_page *code = shadow_mapped(h, pc);
     uint64_t address, physical;
     bool is_store;
     int fault = 0;
 
-    if (code == NULL || !blocks_instruction(h, pc, &instruction)) {
+    if (code == NULL || !shadow_instruction(h, pc, &instruction)) {
         machine_fail(h->machine, "hart %u: access to a device by an unknown instruction at 0x%llx", h->id, (unsigned long long)pc);
         return false;
     }
@@ -319,7 +319,7 @@ bool emulate_device_access(hart *h, uint64_t pc)
     }
     h->budget -= 1; /* retired */
     observe_device_access(h);
-    code->counts[(pc & (PAGE_SIZE - 1)) >> 1] += 1;
+    code->counts[parcel_of(pc)] += 1;
     h->pc = pc + instruction.length;
     return true;
 }

@@ -131,7 +131,7 @@ void hart_set_fcsr(hart *h, uint64_t value) { reach_fcsr(h, true, value); }
 void hart_flush_tlb(hart *h)
 {
     uc_ctl_flush_tlb(h->uc);
-    blocks_unmap_all(h);
+    shadow_unmap_all(h);
     h->mxr_used = false;
 }
 
@@ -207,7 +207,7 @@ static void illegal_at_page_start(hart *h)
 {
     struct instruction instruction;
 
-    trap_enter(h, CAUSE_ILLEGAL, blocks_instruction(h, h->pc, &instruction) ? instruction.bits : 0, h->pc);
+    trap_enter(h, CAUSE_ILLEGAL, shadow_instruction(h, h->pc, &instruction) ? instruction.bits : 0, h->pc);
 }
 
 /* The TLB refused: a trap, or an access to a device. */
@@ -226,7 +226,7 @@ static void settle_fault(hart *h)
         else if (pc == page && h->fault_address == page - PAGE_SIZE)
             illegal_at_page_start(h);
         else
-            blocks_arm_crossing(h, h->fault_address);
+            shadow_arm_crossing(h, h->fault_address);
         return;
     }
     blocks_cut(h, pc, true);
@@ -250,13 +250,13 @@ static void settle_ebreak(hart *h)
         uint32_t allowed, cause;
         const uint64_t pc = h->pc;
         blocks_cut(h, pc, true);
-        blocks_disarm_crossing(h);
+        shadow_disarm_crossing(h);
         cause = translate(h, pc + 2, ACCESS_FETCH, h->privilege, false, &physical, &allowed);
         if (cause != CAUSE_NONE)
             trap_enter(h, cause, pc + 2, pc);
         return;
     }
-    if (!blocks_instruction(h, h->pc, &instruction) || instruction.kind != KIND_EBREAK) {
+    if (!shadow_instruction(h, h->pc, &instruction) || instruction.kind != KIND_EBREAK) {
         machine_fail(h->machine, "hart %u: unicorn stopped at 0x%llx for no reason that is known", h->id,
                      (unsigned long long)h->pc);
         return;
@@ -277,13 +277,13 @@ void hart_run_slice(hart *h, uint64_t instructions)
         const uc_err error = uc_emu_start(h->uc, h->pc, 0, 0, 0);
         h->pc = get_pc(h);
         if (h->patch_pending) {
-            blocks_patch(h);
+            shadow_patch(h);
         } else if (h->hook_pending) {
             h->hook_pending = false;
             uc_ctl_remove_cache(h->uc, h->pc, h->pc + h->patch_size);
         } else if (h->sync_pending) {
             h->sync_pending = false;
-            blocks_sync(machine);
+            shadow_sync(machine);
         } else if (h->fault_cause != CAUSE_NONE) {
             settle_fault(h);
         } else if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) {
@@ -295,7 +295,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
             h->ended = true;
     }
     if (h->crossing_armed)
-        blocks_disarm_crossing(h);
+        shadow_disarm_crossing(h);
     h->retired += (uint64_t)(h->granted - h->budget);
     h->granted = h->budget = 0;
 }

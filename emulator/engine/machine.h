@@ -4,7 +4,8 @@
  *
  *   machine.c    making and dropping machines; rounds of slices; virtual time
  *   hart.c       one Unicorn instance: its hooks, running a slice, registers
- *   blocks.c     exact counting by blocks; interception of instructions in a shadow of the code
+ *   blocks.c     exact counting by blocks
+ *   shadow.c     the copy of the code that harts fetch from, and interception of instructions in it
  *   translate.c  address translation, protection, the answers to Unicorn's TLB
  *   trap.c       trap entry, xret, interrupts
  *   csr.c        the CSRs
@@ -13,6 +14,7 @@
  *   observe.c    marks, events, the in-order cost model
  *   paths.c      from the marks that harts pass to what each named path cost
  *   state.c      the state of harts as bytes
+ *   access.c     memory and registers as Python asks for them
  *   snapshot.c   going back: RAM by the pages that have changed
  *   decode.c     instructions
  */
@@ -250,6 +252,9 @@ struct replug_machine {
     replug_pipeline pipeline;
 };
 
+/* Which halfword of its page an address is in. */
+static inline uint32_t parcel_of(uint64_t address) { return (address & (PAGE_SIZE - 1)) >> 1; }
+
 /* machine.c */
 void machine_fail(struct replug_machine *machine, const char *format, ...);
 uint64_t machine_now(const hart *h);
@@ -278,19 +283,23 @@ void hart_attend(hart *h); /* make the block hook leave its fast path at the nex
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_cut(hart *h, uint64_t pc, bool undo);
-void blocks_patch(hart *h);
-void blocks_arm_crossing(hart *h, uint64_t page);
-void blocks_disarm_crossing(hart *h);
-struct code_page *blocks_code_page(struct replug_machine *machine, uint64_t physical);
-void blocks_map(hart *h, uint64_t virtual, struct code_page *code);
-void blocks_unmap_all(hart *h);
-struct code_page *blocks_mapped(hart *h, uint64_t virtual);
-bool blocks_instruction(hart *h, uint64_t pc, struct instruction *out);
-void blocks_sync(struct replug_machine *machine);
-void blocks_view(const struct replug_machine *machine, const struct code_page *code, uint8_t *view);
-void blocks_set_view(struct replug_machine *machine, struct code_page *code, const uint8_t *view);
-void blocks_clear_dirty(struct replug_machine *machine);
-void blocks_mark_dirty(struct replug_machine *machine, uint64_t page);
+void blocks_expand(hart *h, struct code_page *code, uint64_t pc, uint64_t count, uint32_t instructions);
+
+/* shadow.c */
+struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical);
+void shadow_map(hart *h, uint64_t virtual, struct code_page *code);
+void shadow_unmap_all(hart *h);
+struct code_page *shadow_mapped(hart *h, uint64_t virtual);
+bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out);
+bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out);
+void shadow_patch(hart *h);
+void shadow_arm_crossing(hart *h, uint64_t page);
+void shadow_disarm_crossing(hart *h);
+void shadow_sync(struct replug_machine *machine);
+void shadow_mark_dirty(struct replug_machine *machine, uint64_t page);
+void shadow_clear_dirty(struct replug_machine *machine);
+void shadow_view(const struct replug_machine *machine, const struct code_page *code, uint8_t *view);
+void shadow_set_view(struct replug_machine *machine, struct code_page *code, const uint8_t *view);
 
 /* translate.c */
 bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_entry *result, void *user);

@@ -88,7 +88,7 @@ static uint32_t prefix_cost(hart *h, uint64_t pc, uint32_t count)
     struct instruction list[LONGEST];
     uint32_t known = 0;
 
-    while (known < count && known < LONGEST && blocks_instruction(h, pc, &list[known]))
+    while (known < count && known < LONGEST && shadow_instruction(h, pc, &list[known]))
         pc += list[known++].length;
     return observe_cost(h->machine, list, known);
 }
@@ -127,7 +127,7 @@ static bool writes_register(hart *h, uint64_t from, uint64_t to, int8_t index)
 {
     struct instruction instruction;
 
-    for (; from < to && blocks_instruction(h, from, &instruction); from += instruction.length) {
+    for (; from < to && shadow_instruction(h, from, &instruction); from += instruction.length) {
         if (instruction.rd == index)
             return true;
     }
@@ -162,7 +162,7 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
             link = &mark->next;
         }
     }
-    for (uint64_t at = start; at < end && blocks_instruction(h, pc + (at - start), &instruction); at += instruction.length, index++) {
+    for (uint64_t at = start; at < end && shadow_instruction(h, pc + (at - start), &instruction); at += instruction.length, index++) {
         for (uint32_t i = 0; i < machine->mark_count; i++) {
             struct mark_entry *entry = &machine->marks[i];
             struct block_mark *mark;
@@ -237,7 +237,7 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
     h->open_events = h->machine->event_count;
     h->open_instret = hart_retired(h);
     for (const struct block_mark *mark = code->marks; mark != NULL; mark = mark->next) {
-        if (mark->parcel != (pc & (PAGE_SIZE - 1)) >> 1)
+        if (mark->parcel != parcel_of(pc))
             continue;
         record(h, &(replug_event){.instret = h->open_instret + mark->index,
                                   .time = machine_now(h) + mark->index,
@@ -252,7 +252,7 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
 void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     hart *h = user;
-    struct code_page *code = blocks_mapped(h, address);
+    struct code_page *code = shadow_mapped(h, address);
     const uint64_t physical = code == NULL ? 0 : code->physical + (address & (PAGE_SIZE - 1));
 
     (void)uc;

@@ -6,7 +6,7 @@
  * asks again after a snapshot, so nothing escapes.  Going back to a snapshot gives the kept pages of it and of all newer
  * ones their old contents, and the newer ones are gone.
  *
- * Pages of code whose shadow is behind RAM (blocks.c) are part of the state: what harts would fetch from them is kept
+ * Pages of code whose shadow is behind RAM (shadow.c) are part of the state: what harts would fetch from them is kept
  * with the snapshot.
  */
 #include <stdlib.h>
@@ -86,7 +86,7 @@ uint32_t replug_snapshot(replug_machine *machine)
     snapshot->views = resized(NULL, machine->dirty_count, sizeof *snapshot->views);
     for (uint32_t i = 0; i < machine->dirty_count; i++) {
         snapshot->views[i].page = machine->dirty_code[i];
-        blocks_view(machine, machine->code_pages[machine->dirty_code[i]], snapshot->views[i].contents);
+        shadow_view(machine, machine->code_pages[machine->dirty_code[i]], snapshot->views[i].contents);
     }
     return machine->snapshot_count - 1;
 }
@@ -103,15 +103,15 @@ int replug_rollback(replug_machine *machine, uint32_t number)
             const struct kept *kept = &machine->snapshots[i].kept[k];
             memcpy(machine->ram + (kept->page << PAGE_SHIFT), kept->contents, PAGE_SIZE);
             if (machine->page_flags[kept->page] & PAGE_CODE)
-                blocks_mark_dirty(machine, kept->page);
+                shadow_mark_dirty(machine, kept->page);
         }
     }
     /* Code: first everything that may have changed as RAM has it, then what was behind RAM at that time. */
-    blocks_sync(machine);
+    shadow_sync(machine);
     snapshot = &machine->snapshots[number];
     for (uint32_t i = 0; i < snapshot->view_count; i++) {
-        blocks_set_view(machine, machine->code_pages[snapshot->views[i].page], snapshot->views[i].contents);
-        blocks_mark_dirty(machine, snapshot->views[i].page);
+        shadow_set_view(machine, machine->code_pages[snapshot->views[i].page], snapshot->views[i].contents);
+        shadow_mark_dirty(machine, snapshot->views[i].page);
     }
     watch_again(machine, newest(machine));
     for (uint32_t i = machine->snapshot_count; i-- > number + 1;)

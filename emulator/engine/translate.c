@@ -3,7 +3,7 @@
  * Address translation and protection (privileged manual: "Virtual-Memory System", "Physical Memory Protection"),
  * and the answers to Unicorn's TLB.
  *
- * Unicorn asks once per page and kind of access.  A fetch is answered with the page's shadow (blocks.c), a load or
+ * Unicorn asks once per page and kind of access.  A fetch is answered with the page's shadow (shadow.c), a load or
  * store with the page itself, and an access to a device with a refusal: it ends the run with the exact pc, and
  * emulate.c performs it.
  */
@@ -72,7 +72,7 @@ void translate_store(struct replug_machine *machine, uint64_t physical, uint64_t
     __builtin_memcpy(machine->ram + offset, &value, width);
     machine->page_flags[page] |= PAGE_TOUCHED;
     if (machine->page_flags[page] & PAGE_CODE)
-        blocks_mark_dirty(machine, page);
+        shadow_mark_dirty(machine, page);
 }
 
 /*
@@ -203,7 +203,7 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     uint8_t *flags;
 
     (void)uc;
-    if (machine->probe != NULL) { /* blocks_sync names a shadow page to invalidate */
+    if (machine->probe != NULL) { /* shadow.c names a shadow page to invalidate */
         result->paddr = machine->shadow_base + (machine->probe->physical - machine->config.ram_base);
         result->perms = UC_PROT_EXEC;
         return true;
@@ -216,7 +216,7 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
     flags = &machine->page_flags[page];
     if (access == ACCESS_FETCH) {
-        blocks_map(h, address, blocks_code_page(machine, physical));
+        shadow_map(h, address, shadow_page(machine, physical));
         result->paddr = machine->shadow_base + (page << PAGE_SHIFT);
         result->perms = UC_PROT_EXEC;
         return true;
@@ -227,7 +227,7 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
         snapshot_keep(machine, page);
         *flags |= PAGE_TOUCHED | PAGE_WRITE_MAPPED;
         if (*flags & PAGE_CODE)
-            blocks_mark_dirty(machine, page);
+            shadow_mark_dirty(machine, page);
         result->perms = (allowed & ALLOW_READ ? UC_PROT_READ : 0) | UC_PROT_WRITE;
     } else if ((allowed & ALLOW_WRITE) && may_be_stored_to(machine, *flags) &&
                pmp_allows(h, physical, ACCESS_WRITE, privilege)) {
