@@ -14,7 +14,8 @@ from emulator import Machine, MachineOptions
 from emulator.engine import Engine, EngineConfig
 from guestos.images import Built, build_all
 
-# Step over what trapped (its length is in its low two bits), counting traps in x31; a fetch fault ends the program.
+# Step over what trapped (its length is in its low two bits), counting traps in x31; a fetch fault ends the
+# program.
 _HANDLER = b"".join(
     word(w)
     for w in (
@@ -113,4 +114,3 @@ def test_kernel_run_replayed_instruction_by_instruction(built: Built, harts: int
         assert [exact.instret(hart) for hart in range(harts)] == expected[1]
         assert exact.state_hash() == expected[0]
     assert consoles[0] == consoles[1]
-
