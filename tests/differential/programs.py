@@ -12,7 +12,8 @@ RAM = 1 << 20
 
 REGISTERS = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 CSRS = (0x300, 0x304, 0x305, 0x340, 0x341, 0x342, 0x343, 0x344, 0x180, 0x100, 0x104, 0x105, 0x140,
-        0x141, 0xB00, 0xB02, 0x320, 0xC00, 0xC01, 0xC02, 0x001, 0x002, 0x003, 0xF14, 0x302, 0x303, 0x306, 0x7C0)  # fmt: skip
+        0x141, 0xB00, 0xB02, 0x320, 0xC00, 0xC01, 0xC02, 0x001, 0x002, 0x003, 0xF14, 0x302, 0x303,
+        0x306, 0x7C0)  # fmt: skip
 
 register = st.sampled_from(REGISTERS)
 twelve = st.integers(0, 0xFFF)
@@ -66,7 +67,8 @@ def memory() -> st.SearchStrategy[bytes]:
 def atomic() -> st.SearchStrategy[bytes]:
     return st.builds(
         lambda rd, value, width, function, order: word(
-            0x2F | rd << 7 | width << 12 | 5 << 15 | (function != 2) * value << 20 | order << 25 | function << 27
+            0x2F | rd << 7 | width << 12 | 5 << 15
+            | (function != 2) * value << 20 | order << 25 | function << 27
         ),
         register, register, st.integers(2, 3), st.sampled_from((0, 1, 2, 3, 4, 8, 12, 16, 20, 24, 28)),
         st.integers(0, 3),
