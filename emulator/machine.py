@@ -255,7 +255,8 @@ class Machine:
 
     def _restore(self, harts: bytes, devices: dict[str, bytes], events: bytes) -> None:
         for device in self.bus.devices:
-            device.restore(devices[device.name])
+            if device.save() != devices[device.name]:  # most have not changed, and comparing is cheaper
+                device.restore(devices[device.name])
         self.engine.restore(harts)  # after the devices, whose interrupt wires are part of it
         self.bus.restore_events(events)
         self._exit = None
