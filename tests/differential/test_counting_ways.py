@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import BASE, DATA, HANDLER, RAM, parcel, programs, word
+from random_programs import BASE, DATA, HANDLER, RAM, parcel, programs, word
 
 from emulator import Machine, MachineOptions
 from emulator.engine import Engine, EngineConfig
