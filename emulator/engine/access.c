@@ -78,7 +78,9 @@ int replug_get_csr(replug_machine *m, uint32_t index, uint32_t number, uint64_t 
 int replug_set_csr(replug_machine *m, uint32_t index, uint32_t number, uint64_t value)
 {
     hart *h = &m->harts[index];
+    h->retired--; /* the increment that a guest's own write swallows */
     const bool known = csr_write(h, number, value);
+    h->retired++;
     if (h->sync_pending) {
         h->sync_pending = false;
         shadow_sync(m);

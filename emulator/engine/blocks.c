@@ -37,7 +37,7 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
             machine_fail(h->machine, "hart %u: block at 0x%llx: no code known", h->id, (unsigned long long)pc);
             return true;
         }
-        if (is_intercepted(&list[count]) && home->original[parcel_of(pc)] == 0)
+        if (shadow_must_intercept(&list[count], pc) && home->original[parcel_of(pc)] == 0)
             return false;
     }
     if (block->count != 0 && block->size != 0)
@@ -106,7 +106,7 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     hart *h = user;
-    const struct code_slot *slot = &h->codes->slots[(address >> PAGE_SHIFT) % CODE_SLOTS];
+    const struct code_slot *slot = &h->codes->slots[(address >> PAGE_SHIFT) & h->codes->mask];
 
     (void)uc;
     if (likely(slot->page == address >> PAGE_SHIFT)) {

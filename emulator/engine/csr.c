@@ -63,6 +63,15 @@ static void write_status(hart *h, uint64_t value, uint64_t mask)
         hart_select_tlb(h);
 }
 
+static void write_fcsr(hart *h, uint64_t value)
+{
+    hart_set_fcsr(h, value);
+    if (h->csr.mstatus & MSTATUS_FS) { /* Dirty */
+        h->csr.mstatus |= MSTATUS_FS;
+        hart_push_fs(h);
+    }
+}
+
 static uint64_t counter(const hart *h, uint64_t offset, uint32_t bit)
 {
     return (h->csr.mcountinhibit & BIT(bit) ? 0 : hart_retired(h)) + offset;
@@ -137,6 +146,8 @@ static bool is_pmp(const hart *h, uint32_t number)
 bool csr_accessible(hart *h, uint32_t number, bool writes)
 {
     if (h->privilege < ((number >> 8) & 3) || (writes && number >> 10 == 3))
+        return false;
+    if (number <= FCSR && !(h->csr.mstatus & MSTATUS_FS)) /* comes here only where it straddles two pages */
         return false;
     if (number == SATP && h->privilege == MODE_S && (h->csr.mstatus & MSTATUS_TVM))
         return false;
@@ -260,9 +271,9 @@ bool csr_write(hart *h, uint32_t number, uint64_t value)
         return true;
     }
     switch (number) {
-    case FFLAGS: hart_set_fcsr(h, (hart_get_fcsr(h) & 0xe0) | (value & 0x1f)); break;
-    case FRM: hart_set_fcsr(h, (hart_get_fcsr(h) & 0x1f) | (value & 7) << 5); break;
-    case FCSR: hart_set_fcsr(h, value & 0xff); break;
+    case FFLAGS: write_fcsr(h, (hart_get_fcsr(h) & 0xe0) | (value & 0x1f)); break;
+    case FRM: write_fcsr(h, (hart_get_fcsr(h) & 0x1f) | (value & 7) << 5); break;
+    case FCSR: write_fcsr(h, value & 0xff); break;
     case SSTATUS: write_status(h, value, SSTATUS_MASK); break;
     case SIE: csr->mie = (csr->mie & ~csr->mideleg) | (value & csr->mideleg & MIE_MASK); break;
     case STVEC: csr->stvec = legal_vector(value); break;

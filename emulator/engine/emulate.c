@@ -65,42 +65,72 @@ static uint32_t execute_wfi(hart *h)
     return CAUSE_NONE;
 }
 
-/*
- * LR and SC (ISA manual, "Zalrsc").  They are ours because Unicorn's SC compares values and so overlooks a store of the
- * same value.  A reservation is lost at a trap, at an xret, at any SC, and when another hart has had a slice.
- */
-static uint32_t execute_reservation(hart *h, uint32_t bits, uint64_t *value)
+/* The operation of an AMO on two values of `width` bytes, sign-extended.  False: there is no such AMO. */
+static bool amo_result(uint32_t operation, uint32_t width, uint64_t memory, uint64_t operand, uint64_t *result)
 {
+    const uint64_t mask = width == 8 ? ~0ull : BIT(32) - 1;
+    const bool less = (int64_t)memory < (int64_t)operand, below = (memory & mask) < (operand & mask);
+
+    switch (operation) {
+    case 0x00: *result = memory + operand; return true;
+    case 0x01: *result = operand; return true;
+    case 0x04: *result = memory ^ operand; return true;
+    case 0x08: *result = memory | operand; return true;
+    case 0x0c: *result = memory & operand; return true;
+    case 0x10: *result = less ? memory : operand; return true;
+    case 0x14: *result = less ? operand : memory; return true;
+    case 0x18: *result = below ? memory : operand; return true;
+    case 0x1c: *result = below ? operand : memory; return true;
+    default: return false;
+    }
+}
+
+/*
+ * LR and SC (ISA manual, "Zalrsc"), and the AMOs that straddle two pages.  LR and SC are ours because Unicorn's SC
+ * compares values and so overlooks a store of the same value.  A reservation is lost at a trap, at an xret, at any SC,
+ * and when another hart has had a slice.
+ */
+static uint32_t execute_atomic(hart *h, uint32_t bits, uint64_t *value)
+{
+    enum { LR = 2, SC = 3 };
     struct replug_machine *machine = h->machine;
-    const uint32_t width = 1u << bits_of(bits, 14, 12);
-    const bool is_load = bits_of(bits, 31, 27) == 2;
-    const uint64_t address = hart_get_x(h, bits_of(bits, 19, 15)), mask = width == 8 ? ~0ull : BIT(32) - 1;
-    uint64_t physical = 0, found = 0;
+    const uint32_t width = 1u << bits_of(bits, 14, 12), operation = bits_of(bits, 31, 27), rd = bits_of(bits, 11, 7);
+    const uint64_t address = hart_get_x(h, bits_of(bits, 19, 15)), operand = hart_get_x(h, bits_of(bits, 24, 20));
+    uint64_t physical = 0, found = 0, result = 0;
     uint32_t allowed, cause;
 
-    if ((width != 4 && width != 8) || (width == 8 && machine->config.xlen == 32) || (is_load && bits_of(bits, 24, 20) != 0)) {
-        *value = bits;
+    *value = bits;
+    if ((width != 4 && width != 8) || (width == 8 && machine->config.xlen == 32) ||
+        (operation == LR ? bits_of(bits, 24, 20) != 0 : operation != SC && !amo_result(operation, width, 0, 0, &result)))
         return CAUSE_ILLEGAL;
-    }
     *value = address;
     if (address % width != 0)
-        return is_load ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED;
-    cause = translate(h, address, is_load ? ACCESS_READ : ACCESS_WRITE, translate_data_privilege(h), false, &physical, &allowed);
+        return operation == LR ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED;
+    cause = translate(h, address, operation == LR ? ACCESS_READ : ACCESS_WRITE, translate_data_privilege(h), false, &physical,
+                      &allowed);
     if (cause == CAUSE_DEVICE)
-        cause = is_load ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
+        cause = operation == LR ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
     if (cause != CAUSE_NONE)
         return cause;
     __builtin_memcpy(&found, machine->ram + (physical - machine->config.ram_base), width);
-    if (is_load) {
-        h->reservation = (struct reservation){.physical = physical, .value = found, .width = width};
-        hart_set_x(h, bits_of(bits, 11, 7), width == 8 ? found : (uint64_t)(int64_t)(int32_t)found);
+    if (operation == SC) {
+        const struct reservation *held = &h->reservation;
+        const bool holds = held->physical == physical && held->width == width && held->value == found;
+        if (holds)
+            translate_store(machine, physical, operand, width);
+        h->reservation.physical = ~0ull;
+        hart_set_x(h, rd, !holds);
         return CAUSE_NONE;
     }
-    const bool holds = h->reservation.physical == physical && h->reservation.width == width && h->reservation.value == found;
-    if (holds)
-        translate_store(machine, physical, hart_get_x(h, bits_of(bits, 24, 20)) & mask, width);
-    h->reservation.physical = ~0ull;
-    hart_set_x(h, bits_of(bits, 11, 7), !holds);
+    if (operation == LR) {
+        h->reservation = (struct reservation){.physical = physical, .value = found, .width = width};
+    } else {
+        const uint64_t extended = width == 8 ? found : (uint64_t)(int64_t)(int32_t)found;
+        const uint64_t other = width == 8 ? operand : (uint64_t)(int64_t)(int32_t)operand;
+        amo_result(operation, width, extended, other, &result);
+        translate_store(machine, physical, result, width);
+    }
+    hart_set_x(h, rd, width == 8 ? found : (uint64_t)(int64_t)(int32_t)found);
     return CAUSE_NONE;
 }
 
@@ -116,7 +146,7 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     *value = bits;
     switch (bits_of(bits, 6, 0)) {
     case 0x0f: h->sync_pending = true; return CAUSE_NONE; /* fence.i */
-    case 0x2f: return execute_reservation(h, bits, value);
+    case 0x2f: return execute_atomic(h, bits, value);
     default: break;
     }
     if (function != 0) {
@@ -127,6 +157,9 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     case 0x00000073: /* ecall */
         *value = 0;
         return h->privilege == MODE_M ? CAUSE_ECALL_U + 3 : CAUSE_ECALL_U + h->privilege;
+    case 0x00100073: /* ebreak, where it straddles two pages */
+        *value = h->pc - 4;
+        return CAUSE_BREAKPOINT;
     case 0x30200073: /* mret */
         legal = trap_return(h, MODE_M);
         *ask_interrupts = legal;
@@ -169,10 +202,23 @@ static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
         trap_take_interrupt(h);
 }
 
-static uint32_t original_at(hart *h, uint64_t pc)
+/* What the guest has where Unicorn found our ecall or illegal parcel, and must be executed here; false: nothing. */
+static bool take_over(hart *h, uint64_t pc, bool counted)
 {
     const struct code_page *code = shadow_mapped(h, pc);
-    return code == NULL ? 0 : code->original[parcel_of(pc)];
+    struct instruction instruction;
+    uint32_t cause;
+
+    if (code == NULL || code->original[parcel_of(pc)] == 0)
+        return false;
+    cause = shadow_fetch(h, pc, &instruction);
+    if (cause == CAUSE_NONE) {
+        intercepted(h, pc, instruction.bits, counted);
+    } else {
+        blocks_cut(h, pc, true);
+        trap_enter(h, cause, pc + 2, pc);
+    }
+    return true;
 }
 
 static void set_pc(hart *h, uint64_t pc)
@@ -185,25 +231,19 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
 {
     hart *h = user;
     uint64_t unicorn_pc = 0;
-    uint32_t bits;
     struct instruction instruction;
 
     uc_reg_read(uc, UC_RISCV_REG_PC, &unicorn_pc); /* a 32-bit hart leaves the upper half as it is: zero */
     const uint64_t pc = unicorn_pc - 4;            /* Unicorn has stepped over it, as if it were four bytes long */
-    bits = original_at(h, pc);
     switch (cause) {
     case UNICORN_ECALL:
-        if (bits != 0) {
-            intercepted(h, pc, bits, true);
+        if (take_over(h, pc, true))
             break;
-        }
         machine_fail(h->machine, "hart %u: ecall at 0x%llx that nobody put there", h->id, (unsigned long long)pc);
         break;
     case CAUSE_ILLEGAL:
-        if (bits != 0) {
-            intercepted(h, pc, bits, h->machine->config.per_instruction); /* at a page's end: see intercept() */
+        if (take_over(h, pc, h->machine->config.per_instruction)) /* at a page's end: see intercept() in shadow.c */
             break;
-        }
         blocks_cut(h, pc, true);
         trap_enter(h, CAUSE_ILLEGAL, shadow_instruction(h, pc, &instruction) ? instruction.bits : 0, pc);
         break;

@@ -159,10 +159,8 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     h->mtimecmp = ~0ull;
     h->reservation.physical = ~0ull;
     h->last_trap_retired = ~0ull;
-    for (int regime = 0; regime < 2; regime++) {
-        for (uint32_t i = 0; i < CODE_SLOTS; i++)
-            h->regimes[regime].slots[i].page = ~0ull;
-    }
+    code_map_create(&h->regimes[0]);
+    code_map_create(&h->regimes[1]);
     error = uc_open(UC_ARCH_RISCV, config->xlen == 64 ? UC_MODE_RISCV64 : UC_MODE_RISCV32, &h->uc);
     if (error == UC_ERR_OK)
         error = uc_ctl_set_tcg_buffer_size(h->uc, TRANSLATION_BUFFER);
@@ -195,8 +193,8 @@ void hart_destroy(hart *h)
 {
     if (h->uc != NULL)
         uc_close(h->uc);
-    free(h->regimes[0].overflow);
-    free(h->regimes[1].overflow);
+    code_map_destroy(&h->regimes[0]);
+    code_map_destroy(&h->regimes[1]);
 }
 
 /*
@@ -219,14 +217,14 @@ static void settle_fault(hart *h)
     h->fault_cause = CAUSE_NONE;
     if (h->fault_access == ACCESS_FETCH) {
         const uint64_t page = pc & ~(uint64_t)(PAGE_SIZE - 1);
-        if (h->fault_address == page || (h->machine->config.xlen == 32 && h->fault_address == (page & 0xffffffff)))
+        if (h->fault_address == page)
             trap_enter(h, cause, pc, pc);
         else if (pc == h->fault_address - 2)
             trap_enter(h, cause, h->fault_address, pc);
         else if (pc == page && h->fault_address == page - PAGE_SIZE)
             illegal_at_page_start(h);
-        else
-            shadow_arm_crossing(h, h->fault_address);
+        else if (!shadow_arm_crossing(h, h->fault_address))
+            trap_enter(h, cause, h->fault_address, pc);
         return;
     }
     blocks_cut(h, pc, true);

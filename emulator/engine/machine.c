@@ -18,6 +18,8 @@
  * to span slices: SC goes by the value alone. */
 enum { SHORTEST_WITH_RESERVATIONS = 32 };
 
+#define FAR_FUTURE (1ull << 62) /* nanoseconds, 146 years: a timer beyond it never goes off */
+
 const char *replug_unicorn_version(void)
 {
     static char text[32];
@@ -207,7 +209,7 @@ static uint64_t next_wake(const struct replug_machine *machine)
 
     for (uint32_t i = 0; i < machine->config.harts; i++) {
         const hart *h = &machine->harts[i];
-        if (!(h->csr.mie & BIT(IRQ_MTIP)) || h->mtimecmp > ~0ull / machine->config.instructions_per_tick)
+        if (!(h->csr.mie & BIT(IRQ_MTIP)) || h->mtimecmp > FAR_FUTURE / machine->config.instructions_per_tick)
             continue;
         const uint64_t timer = h->mtimecmp * machine->config.instructions_per_tick;
         if (timer < wake)

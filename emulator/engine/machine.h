@@ -5,6 +5,7 @@
  *   machine.c    making and dropping machines; rounds of slices; virtual time
  *   hart.c       one Unicorn instance: its hooks, running a slice, registers
  *   blocks.c     exact counting by blocks
+ *   code_map.c   which page of code a hart fetches from at a virtual page
  *   shadow.c     the copy of the code that harts fetch from, and interception of instructions in it
  *   translate.c  address translation, protection, the answers to Unicorn's TLB
  *   trap.c       trap entry, xret, interrupts
@@ -109,7 +110,7 @@ struct code_page {
     uint64_t physical;
     struct block blocks[PARCELS];
     uint64_t counts[PARCELS];    /* executions of blocks that are no longer in `blocks`, by instruction */
-    uint32_t original[PARCELS];  /* the intercepted instruction whose place ecall has taken; 0: none */
+    uint32_t original[PARCELS];  /* the intercepted instruction whose place ecall has taken (last parcel: its half); 0: none */
     struct block_mark *marks;
     bool begins_empty; /* a block of no length at its start: an illegal parcel */
 };
@@ -119,13 +120,11 @@ struct code_slot {
     uint64_t page; /* virtual page number; ~0: empty */
     struct code_page *code;
 };
-enum { CODE_SLOTS = 512, OVERFLOW_SLOTS = 4096 };
 struct code_map {
-    struct code_slot slots[CODE_SLOTS];
-    uint16_t used[CODE_SLOTS]; /* slots that are not empty, so that emptying the map is cheap */
+    struct code_slot *slots;
+    uint32_t mask; /* capacity - 1 */
+    uint32_t *used; /* slots that are not empty, so that emptying the map is cheap */
     uint32_t used_count;
-    struct code_slot *overflow;
-    uint32_t overflow_count;
 };
 
 struct csrs {
@@ -285,15 +284,21 @@ void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, voi
 void blocks_cut(hart *h, uint64_t pc, bool undo);
 void blocks_expand(hart *h, struct code_page *code, uint64_t pc, uint64_t count, uint32_t instructions);
 
-/* shadow.c */
-struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical);
+/* code_map.c */
+void code_map_create(struct code_map *map);
+void code_map_destroy(struct code_map *map);
 void shadow_map(hart *h, uint64_t virtual, struct code_page *code);
 void shadow_unmap_all(hart *h);
 struct code_page *shadow_mapped(hart *h, uint64_t virtual);
+
+/* shadow.c */
+struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical);
+bool shadow_must_intercept(const struct instruction *instruction, uint64_t pc);
+uint32_t shadow_fetch(hart *h, uint64_t pc, struct instruction *out);
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out);
 bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out);
 void shadow_patch(hart *h);
-void shadow_arm_crossing(hart *h, uint64_t page);
+bool shadow_arm_crossing(hart *h, uint64_t page);
 void shadow_disarm_crossing(hart *h);
 void shadow_sync(struct replug_machine *machine);
 void shadow_mark_dirty(struct replug_machine *machine, uint64_t page);

@@ -56,56 +56,7 @@ static void forget_everywhere(struct replug_machine *machine, struct code_page *
     }
 }
 
-/* --- which code a hart fetches from ------------------------------------------------------------------------------ */
-
-struct code_page *shadow_mapped(hart *h, uint64_t virtual)
-{
-    struct code_map *map = h->codes;
-    const uint64_t page = virtual >> PAGE_SHIFT;
-    struct code_slot *slot = &map->slots[page % CODE_SLOTS];
-
-    if (slot->page == page)
-        return slot->code;
-    for (uint32_t i = 0; i < map->overflow_count; i++) {
-        if (map->overflow[i].page == page) {
-            const struct code_slot found = map->overflow[i];
-            map->overflow[i] = *slot;
-            *slot = found;
-            return found.code;
-        }
-    }
-    return NULL;
-}
-
-void shadow_map(hart *h, uint64_t virtual, struct code_page *code)
-{
-    struct code_map *map = h->codes;
-    const uint64_t page = virtual >> PAGE_SHIFT;
-    struct code_slot *slot = &map->slots[page % CODE_SLOTS];
-
-    if (slot->page != page && shadow_mapped(h, virtual) == NULL && slot->page != ~0ull) {
-        if (map->overflow == NULL)
-            map->overflow = calloc(OVERFLOW_SLOTS, sizeof *map->overflow);
-        if (map->overflow == NULL || map->overflow_count == OVERFLOW_SLOTS)
-            machine_fail(h->machine, "hart %u: more than %d pages of code in use between two TLB flushes", h->id,
-                         OVERFLOW_SLOTS + CODE_SLOTS);
-        else
-            map->overflow[map->overflow_count++] = *slot;
-    }
-    if (slot->page == ~0ull)
-        map->used[map->used_count++] = (uint16_t)(page % CODE_SLOTS);
-    *slot = (struct code_slot){page, code};
-}
-
-void shadow_unmap_all(hart *h)
-{
-    for (int regime = 0; regime < 2; regime++) {
-        struct code_map *map = &h->regimes[regime];
-        for (uint32_t i = 0; i < map->used_count; i++)
-            map->slots[map->used[i]].page = ~0ull;
-        map->used_count = map->overflow_count = 0;
-    }
-}
+/* --- pages --------------------------------------------------------------------------------------------------------- */
 
 struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical)
 {
@@ -128,15 +79,19 @@ struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical)
 
 /* --- instructions ------------------------------------------------------------------------------------------------ */
 
-/* The instruction the guest has at a parcel of a page that this hart fetches from. */
+/*
+ * The instruction the guest has at a parcel of a page that this hart fetches from.  False: it goes on in a page that the
+ * hart does not fetch from yet.
+ */
 bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out)
 {
     const struct replug_machine *machine = h->machine;
     const uint32_t parcel = parcel_of(pc);
     uint32_t bits = code->original[parcel];
 
-    if (bits == 0) {
-        bits = shadow_parcel(machine, code, parcel);
+    if (bits == 0 || parcel == PARCELS - 1) {
+        if (bits == 0)
+            bits = shadow_parcel(machine, code, parcel);
         if (instruction_length((uint16_t)bits) == 4) {
             struct code_page *next = parcel == PARCELS - 1 ? shadow_mapped(h, pc + 2) : code;
             if (next == NULL)
@@ -155,18 +110,51 @@ bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out)
 }
 
 /*
- * At the end of a page only the first half can be replaced, by the illegal parcel 0: the second half belongs to a page
- * that may stand behind other pages as well.  Unicorn does not take that parcel for a part of the block.
+ * Must the engine execute it?  Of an instruction that straddles two pages only the first half can be relied upon: the
+ * second page may change, and different ones may stand behind the first.  There everything is taken that the first half
+ * does not rule out.
+ */
+bool shadow_must_intercept(const struct instruction *instruction, uint64_t pc)
+{
+    const uint32_t opcode = instruction->bits & 0x7f;
+    const bool straddles = parcel_of(pc) == PARCELS - 1 && instruction->length == 4;
+
+    return is_intercepted(instruction) || (straddles && (opcode == 0x73 || opcode == 0x2f));
+}
+
+/*
+ * At the end of a page only the first half is replaced, by the illegal parcel 0, and only the first half is kept.
+ * Unicorn does not take that parcel for a part of the block.
  */
 static void intercept(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint32_t bits)
 {
-    code->original[parcel] = bits;
     if (parcel == PARCELS - 1) {
+        code->original[parcel] = bits & 0xffff;
         set_shadow_parcel(machine, code, parcel, 0);
     } else {
+        code->original[parcel] = bits;
         set_shadow_parcel(machine, code, parcel, (uint16_t)ECALL);
         set_shadow_parcel(machine, code, parcel + 1, ECALL >> 16);
     }
+}
+
+/*
+ * The intercepted instruction at pc.  CAUSE_NONE, or the exception that fetching its second half raises.
+ */
+uint32_t shadow_fetch(hart *h, uint64_t pc, struct instruction *out)
+{
+    struct code_page *code = shadow_mapped(h, pc);
+    uint64_t physical;
+    uint32_t allowed, cause;
+
+    if (shadow_instruction_at(h, code, pc, out))
+        return CAUSE_NONE;
+    cause = translate(h, pc + 2, ACCESS_FETCH, h->privilege, false, &physical, &allowed);
+    if (cause != CAUSE_NONE)
+        return cause;
+    shadow_map(h, pc + 2, shadow_page(h->machine, physical));
+    shadow_instruction_at(h, code, pc, out);
+    return CAUSE_NONE;
 }
 
 /* Outside a run: replace what must be intercepted in the block that was about to start, and have it translated anew. */
@@ -180,7 +168,7 @@ void shadow_patch(hart *h)
         struct code_page *code = shadow_mapped(h, pc);
         if (code == NULL || !shadow_instruction_at(h, code, pc, &instruction))
             break;
-        if (is_intercepted(&instruction) && code->original[parcel_of(pc)] == 0) {
+        if (shadow_must_intercept(&instruction, pc) && code->original[parcel_of(pc)] == 0) {
             intercept(h->machine, code, parcel_of(pc), instruction.bits);
             forget_everywhere(h->machine, code);
             return; /* the new block ends here */
@@ -192,29 +180,31 @@ void shadow_patch(hart *h)
 
 /*
  * Unicorn translates ahead: it reports a page that cannot be fetched before it has run the instructions in front of
- * the one that needs it.  Let those run first, up to an ebreak in its place.
+ * the one that needs it.  Let those run first, up to an ebreak in its place.  False: there is no such instruction.
  */
-void shadow_arm_crossing(hart *h, uint64_t page)
+bool shadow_arm_crossing(hart *h, uint64_t page)
 {
     struct code_page *code = shadow_mapped(h, h->pc);
     struct instruction instruction;
+    uint64_t pc = h->pc;
 
-    if (code == NULL)
-        return;
-    for (uint64_t pc = h->pc; pc < page; pc += instruction.length) {
-        if (pc == page - 2) {
-            h->crossing_armed = true;
-            h->crossing_pc = pc;
-            h->crossing_physical = code->physical;
-            h->crossing_parcel = shadow_parcel(h->machine, code, PARCELS - 1);
-            set_shadow_parcel(h->machine, code, PARCELS - 1, C_EBREAK);
-            forget_translations(h, code);
-            hart_flush_tlb(h);
-            return;
-        }
-        if (!shadow_instruction_at(h, code, pc, &instruction))
-            return;
+    if (h->crossing_armed)
+        shadow_disarm_crossing(h);
+    if (code == NULL || page - (pc & ~(uint64_t)(PAGE_SIZE - 1)) != PAGE_SIZE)
+        return false; /* not the page that follows */
+    while (parcel_of(pc) != PARCELS - 1) {
+        if (!shadow_instruction_at(h, code, pc, &instruction) || parcel_of(pc) + instruction.length / 2 >= PARCELS)
+            return false;
+        pc += instruction.length;
     }
+    h->crossing_armed = true;
+    h->crossing_pc = pc;
+    h->crossing_physical = code->physical;
+    h->crossing_parcel = shadow_parcel(h->machine, code, PARCELS - 1);
+    set_shadow_parcel(h->machine, code, PARCELS - 1, C_EBREAK);
+    forget_translations(h, code);
+    hart_flush_tlb(h);
+    return true;
 }
 
 void shadow_disarm_crossing(hart *h)
@@ -250,7 +240,7 @@ void shadow_view(const struct replug_machine *machine, const struct code_page *c
     memcpy(view, shadow_of(machine, code), PAGE_SIZE);
     for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
         if (code->original[parcel] != 0)
-            memcpy(view + 2 * parcel, &code->original[parcel], parcel == PARCELS - 1 ? 2 : 4);
+            memcpy(view + 2 * parcel, &code->original[parcel], parcel == PARCELS - 1 ? 2 : 4); /* little-endian */
     }
 }
 
@@ -298,6 +288,10 @@ void shadow_sync(struct replug_machine *machine)
 {
     if (machine->dirty_count == 0)
         return;
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        if (machine->harts[i].crossing_armed) /* else it would put an old parcel into the new page */
+            shadow_disarm_crossing(&machine->harts[i]);
+    }
     for (uint32_t i = 0; i < machine->dirty_count; i++) {
         const uint64_t page = machine->dirty_code[i];
         shadow_set_view(machine, machine->code_pages[page], machine->ram + (page << PAGE_SHIFT));

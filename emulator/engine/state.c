@@ -114,6 +114,27 @@ uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer)
     return replug_state_size(machine);
 }
 
+/* Bytes from a file may be anything: nothing in them may lead out of bounds or into an endless loop. */
+static bool is_sane(const struct replug_machine *machine, const struct machine_state *header, const uint8_t *harts)
+{
+    if (header->turn > machine->config.harts || header->in_slice > 1 || (header->in_slice && header->turn == machine->config.harts) ||
+        header->time >> 63 || header->planned >> 62 || header->longest >> 62)
+        return false;
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        struct hart_state state;
+        memcpy(&state, harts + i * sizeof state, sizeof state);
+        if ((state.privilege != MODE_U && state.privilege != MODE_S && state.privilege != MODE_M) ||
+            state.slice_base > state.retired || state.retired >> 62 || state.waiting > 1 || state.pc & 1 ||
+            (state.reservation_physical != ~0ull && state.reservation_width != 4 && state.reservation_width != 8) ||
+            (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2)
+            return false;
+        const uint64_t mode = state.csr.satp >> 60;
+        if (machine->config.xlen == 64 && mode != 0 && mode != 8 && mode != 9)
+            return false;
+    }
+    return true;
+}
+
 /* 0; -1: the bytes are of another machine or version.  RAM must have been restored before. */
 int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length)
 {
@@ -123,7 +144,7 @@ int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_
         return -1;
     memcpy(&header, buffer, sizeof header);
     fill_header(machine, &mine);
-    if (memcmp(&header, &mine, offsetof(struct machine_state, time)) != 0)
+    if (memcmp(&header, &mine, offsetof(struct machine_state, time)) != 0 || !is_sane(machine, &header, buffer + sizeof header))
         return -1;
     machine->time = header.time;
     machine->time_read = header.time_read;
