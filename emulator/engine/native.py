@@ -63,8 +63,8 @@ class Engine:
             )
         if config.quantum < 1:
             raise ReplugError(f"quantum: {config.quantum}: at least 1 instruction")
-        if config.quantum >= 1 << 40:
-            raise ReplugError(f"quantum: {config.quantum}: less than 2^40 instructions")
+        if config.quantum >= 1 << 61:
+            raise ReplugError(f"quantum: {config.quantum}: less than 2^61 instructions")
         if not 1 <= config.instructions_per_tick <= 1_000_000:
             raise ReplugError(f"instructions a tick: {config.instructions_per_tick}: between 1 and a million")
         if config.pmp_entries not in (0, 16, 64):
