@@ -23,10 +23,19 @@ MILLION = 1e6
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to measure: `scale` multiplies all iterations; 1 takes about a minute and a half in all."""
+    """How long to measure: `scale` multiplies all iterations; 1 takes about a minute and a half in all.
 
-    repetitions: int = 5
+    Many short measurements in turns, of which the median counts, stand the host's other work better than few
+    long ones. Where each takes two processes of QEMU, a third of the repetitions must do.
+    """
+
+    repetitions: int = 15
     scale: float = 1.0
+
+    @property
+    def repetitions_with_processes(self) -> int:
+        """At least one."""
+        return max(1, self.repetitions // 3)
 
     def iterations(self, at_scale_1: int) -> int:
         """At least one."""
@@ -114,7 +123,7 @@ def _against_qemu(
     return compared(
         name,
         "MIPS",
-        alternate(our_speed, their_speed, settings.repetitions),
+        alternate(our_speed, their_speed, settings.repetitions_with_processes),
         _qemu_name(icount),
         wanted=Wanted(at_least) if at_least is not None else None,
     )
@@ -141,27 +150,30 @@ def _operation(
     def their_cost() -> float:
         return _qemu_seconds(qemu, few, small, many, large) / max(1, many - few) / operations * NANOSECONDS
 
-    pairs = alternate(our_cost, their_cost, settings.repetitions)
+    pairs = alternate(our_cost, their_cost, settings.repetitions_with_processes)
     return compared(name, "ns", pairs, _qemu_name(True), less_is_better=True)
 
 
-def _slice_cost(name: str, quantum: int, at_most: float, settings: Settings) -> Row:
-    """Nanoseconds that a slice costs beyond its instructions, with four harts; the peer has no slices."""
-    iterations = settings.iterations(400)
+def _slice_cost(name: str, quantum: int, at_most: float | None, settings: Settings) -> Row:
+    """Nanoseconds that a slice costs with four harts, beyond the same work in one slice each.
+
+    With long slices most of that is the host's caches and branch predictor, which every hart finds cold.
+    """
+    iterations = settings.iterations(150)
     cut = EngineRunner(programs.COREMARK_LIKE, harts=HARTS, quantum=quantum)
     uncut = EngineRunner(programs.COREMARK_LIKE, harts=HARTS)
-    cut.run(iterations), uncut.run(iterations)
-    costs = []
-    for _ in range(settings.repetitions):
-        sliced, whole = cut.run(iterations), uncut.run(iterations)
-        slices = sliced.rounds * HARTS
-        costs.append((sliced.seconds - whole.seconds) / slices * NANOSECONDS)
-    return alone(name, "ns", costs, Wanted(at_most, of_value=True, at_most=True))
+    slices = cut.run(iterations).rounds * HARTS
+    pairs = alternate(
+        lambda: cut.run(iterations).seconds, lambda: uncut.run(iterations).seconds, 2 * settings.repetitions
+    )
+    costs = [(sliced - whole) / slices * NANOSECONDS for sliced, whole in pairs]
+    wanted = Wanted(at_most, of_value=True, at_most=True) if at_most is not None else None
+    return alone(name, "ns", costs, wanted)
 
 
 def _four_harts(name: str, quantum: int, at_least: float, settings: Settings) -> Row:
     """Million instructions a second of four harts in slices, against one hart without."""
-    iterations = settings.iterations(400)
+    iterations = settings.iterations(150)
     four = EngineRunner(programs.COREMARK_LIKE, harts=HARTS, quantum=quantum)
     one = EngineRunner(programs.COREMARK_LIKE)
 
@@ -191,7 +203,7 @@ def _single_instructions(name: str, at_least: float, settings: Settings) -> Row:
 
 def _against_python_hook(name: str, settings: Settings) -> Row:
     """What an exact count costs by hand: a Python function for each instruction."""
-    few, many = settings.iterations(2_000), settings.iterations(600_000)
+    few, many = settings.iterations(2_000), settings.iterations(300_000)
     ours, raw = EngineRunner(programs.EXACT_BRANCHY), RawRunner(programs.EXACT_BRANCHY, RawMode.HOOK)
 
     def speed(runner: Runner, iterations: int) -> float:
@@ -223,14 +235,14 @@ def _cost(name: str, program: Program, iterations: int, operations: int, qemu_fa
 
 
 BENCHMARKS: tuple[Benchmark, ...] = (
-    _raw("exact-integer", programs.EXACT_INTEGER, 10_000_000, RawMode.VIRTUAL, 0.9),
-    _raw("exact-branchy", programs.EXACT_BRANCHY, 1_500_000, RawMode.VIRTUAL, 0.6),
-    _raw("memory-vs-default", programs.MEMORY, 50, RawMode.DEFAULT, 2.0),
-    _raw("coremark-like", programs.COREMARK_LIKE, 2_000, RawMode.VIRTUAL, None),
+    _raw("exact-integer", programs.EXACT_INTEGER, 4_000_000, RawMode.VIRTUAL, 0.9),
+    _raw("exact-branchy", programs.EXACT_BRANCHY, 800_000, RawMode.VIRTUAL, 0.6),
+    _raw("memory-vs-default", programs.MEMORY, 16, RawMode.DEFAULT, 2.0),
+    _raw("coremark-like", programs.COREMARK_LIKE, 1_000, RawMode.VIRTUAL, None),
     _qemu("vs-qemu-icount", programs.COREMARK_LIKE, 5_000, True, 1.0),
     _qemu("vs-qemu", programs.COREMARK_LIKE, 5_000, False, None),
     Benchmark("slice-cost", partial(_slice_cost, "slice-cost", 100, 200)),
-    Benchmark("slice-cost-1000", partial(_slice_cost, "slice-cost-1000", 1000, 200)),
+    Benchmark("slice-cost-1000", partial(_slice_cost, "slice-cost-1000", 1000, None)),
     Benchmark("four-harts-slice-1000", partial(_four_harts, "four-harts-slice-1000", 1000, 0.6)),
     Benchmark("slice-1", partial(_single_instructions, "slice-1", 3.0), _no_single_instructions),
     _cost("trap", programs.TRAPS, 400_000, 1, 4),

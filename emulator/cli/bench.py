@@ -24,7 +24,7 @@ TITLES = {
 @click.option(
     "--repetitions",
     type=click.IntRange(1),
-    default=5,
+    default=15,
     show_default=True,
     help="Measurements for each row, of which the median counts.",
 )
@@ -57,7 +57,7 @@ def bench(
     \b
     Examples
       replug bench engine
-      replug bench engine --row exact-branchy --repetitions 15
+      replug bench engine --row exact-branchy --repetitions 51
     """
     check_json_target(json_file)
     benchmarks = SUITES[name]
