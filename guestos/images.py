@@ -11,6 +11,7 @@ from toolchain.disk import create_image
 GUESTOS = Path(__file__).resolve().parent
 INCLUDE = GUESTOS / "include"
 DATA_PATH = "/data"
+SAMPLE_PATH = "/sample"
 
 Progress = Callable[[str, int, int], None]
 """Told before each step: what is being made, how many steps are done, how many there are."""
@@ -63,9 +64,16 @@ def measure_images() -> list[Image]:
     ]
 
 
-def disk_files(user: Mapping[str, Path], data: Path | bytes) -> dict[str, Path | bytes]:
-    """What the disk holds: the user programs in the root, and the file that they read, /data."""
-    return {**user, DATA_PATH: data}
+def disk_files(
+    user: Mapping[str, Path], data: Path | bytes, sample: bytes | None = None
+) -> dict[str, Path | bytes]:
+    """What the disk holds: the user programs in the root, the file that they read, /data, and perhaps a
+    larger one beside it, /sample.
+    """
+    files: dict[str, Path | bytes] = {**user, DATA_PATH: data}
+    if sample is not None:
+        files[SAMPLE_PATH] = sample
+    return files
 
 
 def build(image: Image, output: Path) -> Path:
@@ -81,9 +89,15 @@ def build(image: Image, output: Path) -> Path:
     )
 
 
-def build_all(output: Path, progress: Progress | None = None, *, data: Path | bytes | None = None) -> Built:
+def build_all(
+    output: Path,
+    progress: Progress | None = None,
+    *,
+    data: Path | bytes | None = None,
+    sample: bytes | None = None,
+) -> Built:
     """Make every image below the directory `output`: kernel.elf, user/NAME.elf, measure/NAME.elf, and,
-    if `data` is given (a host file or the bytes), disk.img with that file as /data.
+    if `data` is given (a host file or the bytes), disk.img with that file as /data and `sample` as /sample.
 
     What is up to date is not made again. Raises ToolchainError with the assembler's messages.
     """
@@ -100,7 +114,7 @@ def build_all(output: Path, progress: Progress | None = None, *, data: Path | by
     if data is not None:
         if progress is not None:
             progress("disk.img", steps - 1, steps)
-        disk = create_image(output / "disk.img", disk_files(programs, data))
+        disk = create_image(output / "disk.img", disk_files(programs, data, sample))
     if progress is not None:
         progress("done", steps, steps)
     return Built(

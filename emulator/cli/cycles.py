@@ -73,8 +73,8 @@ class _Display:
 
 def _paper_images(file: Path | None, quiet: bool) -> PaperImages:
     made = build_guest(file, quiet)
-    data = file.read_bytes() if file is not None else sample_text()
-    return PaperImages(made.images.kernel, made.disk, data, made.images.measure["invocation"])
+    files = (sample_text(),) if file is None else (file.read_bytes(), sample_text())
+    return PaperImages(made.images.kernel, made.disk, files, made.images.measure["invocation"])
 
 
 def _report(

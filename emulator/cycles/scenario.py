@@ -107,16 +107,20 @@ class Checksum:
 _CHECKSUM = re.compile(r"^(?P<who>\w+):.*?(?P<bytes>\d+) bytes, crc32 (?P<crc>[0-9a-f]{8})")
 
 
-def checksums(console: str, data: bytes) -> list[Checksum]:
-    """Every checksum on the console, compared with the host's own over as many bytes of the file."""
+def checksums(console: str, files: Sequence[bytes]) -> list[Checksum]:
+    """Every checksum on the console, compared with the host's own over as many bytes of one of the files."""
     result = []
     for line in console.splitlines():
         match = _CHECKSUM.match(line)
         if match:
-            length = int(match["bytes"])
-            expected = zlib.crc32(data[:length])
-            whole = length == len(data) or "(first " in line
-            result.append(Checksum(line, whole and length <= len(data) and int(match["crc"], 16) == expected))
+            length, found = int(match["bytes"]), int(match["crc"], 16)
+            partly = "(first " in line
+            agrees = any(
+                zlib.crc32(data[:length]) == found
+                for data in files
+                if length == len(data) or (partly and length < len(data))
+            )
+            result.append(Checksum(line, agrees))
     return result
 
 
@@ -128,7 +132,7 @@ class PaperImages:
 
     kernel: Path
     disk: Path
-    data: bytes
+    files: tuple[bytes, ...]
     invocation: Path
 
 
@@ -183,4 +187,4 @@ def run_paper(
     invocation = run_image(
         images.invocation, MachineOptions(), models, name="invocation", unfinished=unfinished
     )
-    return PaperRun(kernel, invocation, checksums(kernel.console, images.data))
+    return PaperRun(kernel, invocation, checksums(kernel.console, images.files))

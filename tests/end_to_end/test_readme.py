@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the README shows works as it is shown."""
 
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def test_python_example(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", example],
         cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(TOP)},
         capture_output=True,
         text=True,
         timeout=120,
