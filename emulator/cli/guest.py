@@ -18,8 +18,8 @@ from guestos import images
 from guestos.sample import SAMPLE_SIZE, sample_text
 
 HARTS = 4
-# A file smaller than the sample has too few reads of 64 KB for a report, one larger than this does not stay in
-# the guest's buffer cache (512 blocks of 4096 bytes): then the sample is read as well.
+# A file smaller than the sample has too few reads of 64 KB for a report, one larger than this does not stay
+# in the guest's buffer cache (512 blocks of 4096 bytes): then the sample is read as well.
 FITS_IN_CACHE = 3 << 19
 
 Step = Callable[[str, int, int], None]
