@@ -11,15 +11,12 @@
 #define NOT_PLAIN 0x8000u /* in block.size: leave the fast path for this block */
 
 /* Move a block's count to its instructions: the block is about to be forgotten, or did not run whole. */
-void blocks_expand(hart *h, struct code_page *code, uint64_t pc, uint64_t count, uint32_t instructions)
+void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
+                   uint32_t instructions)
 {
-    for (uint32_t i = 0; i < instructions; i++) {
-        struct instruction instruction;
-        struct code_page *home = (pc ^ code->physical) & ~(uint64_t)(PAGE_SIZE - 1) ? shadow_mapped(h, pc) : code;
-        if (home == NULL || !shadow_instruction_at(h, home, pc, &instruction))
-            return;
-        home->counts[parcel_of(pc)] += count;
-        pc += instruction.length;
+    for (uint32_t i = 0; i < instructions && parcel < PARCELS; i++) {
+        code->counts[parcel] += count;
+        parcel += shadow_length(machine, code, parcel) / 2;
     }
 }
 
@@ -41,7 +38,7 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
             return false;
     }
     if (block->count != 0 && block->size != 0)
-        blocks_expand(h, code, start, block->count, block->instructions);
+        blocks_expand(h->machine, code, parcel_of(start), block->count, block->instructions);
     *block = (struct block){.size = (uint16_t)size, .instructions = (uint16_t)count};
     if (count > 0) {
         block->last_kind = list[count - 1].kind;
@@ -174,7 +171,7 @@ void blocks_cut(hart *h, uint64_t pc, bool undo)
     }
     h->budget += block->instructions - executed;
     block->count--;
-    blocks_expand(h, shadow_mapped(h, h->block_pc), h->block_pc, 1, executed);
+    blocks_expand(h->machine, shadow_mapped(h, h->block_pc), parcel_of(h->block_pc), 1, executed);
     if (undo)
         observe_cut(h, block, executed);
     h->block = NULL;

@@ -47,6 +47,7 @@ static void decode_compressed_memory(uint32_t bits, uint32_t xlen, struct instru
         else
             memory_access(out, KIND_LOAD, FLOAT_BASE + value, base, offset_word, 4);
         break;
+    case 4: out->kind = KIND_RESERVED; break;
     case 5: memory_access(out, KIND_STORE, FLOAT_BASE + value, base, offset_double, 8); break;
     case 6: memory_access(out, KIND_STORE, value, base, offset_word, 4); break;
     case 7:

@@ -144,6 +144,8 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     bool legal = false;
 
     *value = bits;
+    if (instruction_length((uint16_t)bits) == 2)
+        return CAUSE_ILLEGAL; /* KIND_RESERVED: nothing else that is compressed is intercepted */
     switch (bits_of(bits, 6, 0)) {
     case 0x0f: h->sync_pending = true; return CAUSE_NONE; /* fence.i */
     case 0x2f: return execute_atomic(h, bits, value);

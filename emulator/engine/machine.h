@@ -282,7 +282,8 @@ void hart_attend(hart *h); /* make the block hook leave its fast path at the nex
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_cut(hart *h, uint64_t pc, bool undo);
-void blocks_expand(hart *h, struct code_page *code, uint64_t pc, uint64_t count, uint32_t instructions);
+void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
+                   uint32_t instructions);
 
 /* code_map.c */
 void code_map_create(struct code_map *map);
@@ -295,6 +296,7 @@ struct code_page *shadow_mapped(hart *h, uint64_t virtual);
 struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical);
 bool shadow_must_intercept(const struct instruction *instruction, uint64_t pc);
 uint32_t shadow_fetch(hart *h, uint64_t pc, struct instruction *out);
+uint32_t shadow_length(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel);
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out);
 bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out);
 void shadow_patch(hart *h);

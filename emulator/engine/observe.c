@@ -345,12 +345,8 @@ uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t 
         const struct block *block = &code->blocks[start];
         uint32_t parcel = start;
         for (uint32_t i = 0; i < block->instructions && parcel < PARCELS; i++) {
-            uint16_t bits;
-            memcpy(&bits, machine->shadow + (code->physical - machine->config.ram_base) + 2 * parcel, 2);
-            if (code->original[parcel] != 0)
-                bits = (uint16_t)code->original[parcel];
             counts[parcel] += block->count;
-            parcel += instruction_length(bits) / 2;
+            parcel += shadow_length(machine, code, parcel) / 2;
         }
     }
     for (uint32_t parcel = 0; parcel < PARCELS; parcel++)

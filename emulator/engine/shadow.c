@@ -103,6 +103,13 @@ bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct 
     return true;
 }
 
+/* Length in bytes of the instruction that begins at a parcel. */
+uint32_t shadow_length(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel)
+{
+    const uint32_t bits = code->original[parcel] != 0 ? code->original[parcel] : shadow_parcel(machine, code, parcel);
+    return instruction_length((uint16_t)bits);
+}
+
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out)
 {
     struct code_page *code = shadow_mapped(h, pc);
@@ -122,13 +129,19 @@ bool shadow_must_intercept(const struct instruction *instruction, uint64_t pc)
     return is_intercepted(instruction) || (straddles && (opcode == 0x73 || opcode == 0x2f));
 }
 
+/* How much of an intercepted instruction is kept in `original`, and replaced. */
+static uint32_t kept_length(uint32_t parcel, uint32_t bits)
+{
+    return parcel == PARCELS - 1 ? 2 : instruction_length((uint16_t)bits);
+}
+
 /*
- * At the end of a page only the first half is replaced, by the illegal parcel 0, and only the first half is kept.
- * Unicorn does not take that parcel for a part of the block.
+ * At the end of a page only the first half is replaced, as is a compressed instruction: by the illegal parcel 0, which
+ * Unicorn does not take for a part of the block.
  */
 static void intercept(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint32_t bits)
 {
-    if (parcel == PARCELS - 1) {
+    if (kept_length(parcel, bits) == 2) {
         code->original[parcel] = bits & 0xffff;
         set_shadow_parcel(machine, code, parcel, 0);
     } else {
@@ -240,7 +253,7 @@ void shadow_view(const struct replug_machine *machine, const struct code_page *c
     memcpy(view, shadow_of(machine, code), PAGE_SIZE);
     for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
         if (code->original[parcel] != 0)
-            memcpy(view + 2 * parcel, &code->original[parcel], parcel == PARCELS - 1 ? 2 : 4); /* little-endian */
+            memcpy(view + 2 * parcel, &code->original[parcel], kept_length(parcel, code->original[parcel]));
     }
 }
 
@@ -255,7 +268,7 @@ void shadow_set_view(struct replug_machine *machine, struct code_page *code, con
     for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
         struct block *block = &code->blocks[parcel];
         if (block->count != 0)
-            blocks_expand(&machine->harts[0], code, code->physical + 2 * parcel, block->count, block->instructions);
+            blocks_expand(machine, code, parcel, block->count, block->instructions);
     }
     memset(code->blocks, 0, sizeof code->blocks);
     memset(code->original, 0, sizeof code->original);
