@@ -84,8 +84,12 @@ def word_size_option(function: Function) -> Function:
 
 
 def write_json(file: str, value: object) -> None:
-    """Write a result; ReplugError when FILE cannot be written."""
-    text = json.dumps(value, indent=2) + "\n"
+    """Write a result as JSON; ReplugError when FILE cannot be written."""
+    write_text(file, json.dumps(value, indent=2) + "\n")
+
+
+def write_text(file: str, text: str) -> None:
+    """Write text to a file, - is stdout; ReplugError when FILE cannot be written."""
     if file == "-":
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -4,110 +4,31 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from emulator.cli.common import check_json_target, json_option, quiet_option, say, write_json
+from emulator.cli.cycles_display import Display
+from emulator.cli.cycles_output import Report, write_report
 from emulator.cli.guest import HARTS, build_guest
-from emulator.cycles.claims import Claim, claims, missing
-from emulator.cycles.models import Model, models_by_name
-from emulator.cycles.paths import PathCost, declared_paths
-from emulator.cycles.scenario import QUANTUM, PaperImages, PaperRun, Run, run_image, run_paper
-from emulator.cycles.table import claim_table, path_table, print_models
+from emulator.cycles.baseline import Baseline, Subject, file_hash, model_options, read_baseline
+from emulator.cycles.claims import claims, missing
+from emulator.cycles.models import models_by_name
+from emulator.cycles.paths import declared_paths
+from emulator.cycles.scenario import QUANTUM, PaperImages, run_image, run_paper
 from emulator.errors import ReplugError
 from emulator.loader.elf import open_image
-from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
-from emulator.report import describe
 from guestos.sample import sample_text
 
 PAPER = "paper"
-PLAIN_WIDTH = 118  # of a table that goes to no terminal
-
-
-class _Display:
-    """While the guest runs: how far it is on stderr, its console on `stream`."""
-
-    def __init__(self, stream: IO[str], quiet: bool) -> None:
-        self._stream = stream
-        self._quiet = quiet
-        self._began = time.monotonic()
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._progress.add_task("running", total=None)
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        if self._quiet or not self._progress.console.is_terminal:
-            yield
-            return
-        with self._progress:
-            yield
-
-    def instructions(self, retired: int) -> None:
-        rate = retired / max(time.monotonic() - self._began, 1e-9) / 1e6
-        self._progress.update(
-            self._task, description=f"running: {retired / 1e6:,.0f} M instructions, {rate:,.0f} M/s"
-        )
-
-    def guest(self, data: bytes) -> None:
-        if not self._quiet:
-            self._stream.write(data.decode(errors="replace"))
-            self._stream.flush()
-
-    def unfinished(self, machine: Machine, outcome: Outcome) -> None:
-        say(describe(machine, outcome))
 
 
 def _paper_images(file: Path | None, quiet: bool) -> PaperImages:
     made = build_guest(file, quiet)
     files = (sample_text(),) if file is None else (file.read_bytes(), sample_text())
     return PaperImages(made.images.kernel, made.disk, files, made.images.measure["invocation"])
-
-
-def _report(
-    models: Sequence[Model], costs: Sequence[PathCost], judged: Sequence[Claim], runs: Sequence[Run]
-) -> dict[str, object]:
-    return {
-        "models": [{"name": m.name, "source": m.source, "limits": m.limits} for m in models],
-        "paths": [cost.as_dict() for cost in costs],
-        "claims": [claim.as_dict() for claim in judged],
-        "runs": [run.as_dict() for run in runs],
-    }
-
-
-def _print(
-    stream: IO[str],
-    paper: PaperRun | None,
-    costs: Sequence[PathCost],
-    judged: Sequence[Claim],
-    models: Sequence[Model],
-    everything: bool,
-) -> None:
-    console = Console(file=stream, width=None if stream.isatty() else PLAIN_WIDTH)
-    console.print(path_table(costs, models, everything=everything or paper is None))
-    if paper is not None:
-        console.print(claim_table(judged, models))
-    print_models(console, models)
-    if paper is not None:
-        agreeing = sum(check.agrees for check in paper.checksums)
-        console.print(
-            f"checksums: {agreeing} of {len(paper.checksums)} equal the host's; "
-            f"{paper.kernel.instructions:,} instructions; state {paper.kernel.state_hash}",
-            highlight=False,
-        )
 
 
 def _list_paths(image: Path) -> int:
@@ -135,6 +56,15 @@ def _list_paths(image: Path) -> int:
 @click.option("--all", "everything", is_flag=True, help="Show every path, also those that no claim is about.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("-o", "output", metavar="FILE", default="-", help="Where the report goes; - is stdout.")
+@click.option(
+    "--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the exact costs as a baseline."
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Name every path whose exact costs are not those kept in FILE; exit status 1 then.",
+)
 @json_option
 @quiet_option
 def cycles(
@@ -149,6 +79,8 @@ def cycles(
     everything: bool,
     form: str,
     output: str,
+    save: Path | None,
+    baseline: Path | None,
     json_file: str | None,
     quiet: bool,
 ) -> int:
@@ -168,18 +100,40 @@ def cycles(
       replug cycles --paths                    which paths our kernel declares
       replug cycles my.elf --harts 2 --all     any image that declares paths
       replug cycles --quiet --json report.json
+      replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
+      replug cycles my.elf --baseline costs.json
     """
     models = models_by_name(model_names)
-    for target_file in (json_file, output):
+    for target_file in (json_file, output, None if save is None else str(save)):
         check_json_target(target_file)
     if target == PAPER and (disk is not None or max_instructions is not None):
         raise ReplugError(f"--disk and --max-instructions go with an image, not with the scenario {PAPER}")
     if target != PAPER and file is not None:
         raise ReplugError(f"--file goes with the scenario {PAPER}, not with an image")
-    result_on_stdout = json_file == "-" or (form == "json" and output == "-")
-    display = _Display(sys.stderr if result_on_stdout else sys.stdout, quiet)
+    on_paper = target == PAPER
+    harts = (HARTS if on_paper else 1) if harts is None else harts
+    quantum = (QUANTUM if on_paper else 1000) if quantum is None else quantum
+    before = None
+    subject = Subject(PAPER if on_paper else Path(target).name, model_options(models))
+    if not list_paths and (save is not None or baseline is not None):
+        subject = Subject(
+            subject.name,
+            {
+                "harts": str(harts),
+                "quantum": str(quantum),
+                "file": file_hash(file) if on_paper else "none",
+                "disk": file_hash(disk),
+                "max instructions": str(max_instructions).lower(),
+                **subject.options,
+            },
+        )
+        if baseline is not None:
+            before = read_baseline(baseline)
+            before.check_subject(subject, baseline)
+    result_on_stdout = json_file == "-" or (form != "table" and output == "-")
+    display = Display(sys.stderr if result_on_stdout else sys.stdout, quiet)
     paper = None
-    if target == PAPER:
+    if on_paper:
         images = _paper_images(file, quiet)
         if list_paths:
             return _list_paths(images.kernel)
@@ -187,8 +141,8 @@ def cycles(
             paper = run_paper(
                 images,
                 models,
-                harts=HARTS if harts is None else harts,
-                quantum=QUANTUM if quantum is None else quantum,
+                harts=harts,
+                quantum=quantum,
                 console=display.guest,
                 progress=display.instructions,
                 unfinished=display.unfinished,
@@ -198,9 +152,7 @@ def cycles(
     else:
         if list_paths:
             return _list_paths(Path(target))
-        options = MachineOptions(
-            harts=1 if harts is None else harts, quantum=1000 if quantum is None else quantum, disk=disk
-        )
+        options = MachineOptions(harts=harts, quantum=quantum, disk=disk)
         with display.shown():
             run = run_image(
                 Path(target),
@@ -216,15 +168,16 @@ def cycles(
             problems.append(f"{target}: no declared path was taken to its end")
     judged = claims(costs, [model.name for model in models]) if paper is not None else []
     problems += [f"claim {claim.id} does not hold" for claim in judged if not claim.holds]
-    if form == "json":
-        write_json(output, _report(models, costs, judged, runs))
-    elif output != "-":
-        with Path(output).open("w") as stream:
-            _print(stream, paper, costs, judged, models, everything)
-    elif json_file != "-":
-        _print(sys.stdout, paper, costs, judged, models, everything)
+    report = Report(models, costs, judged, runs, paper)
+    if not (form == "table" and output == "-" and json_file == "-"):
+        write_report(report, form, output, everything)
     if json_file is not None:
-        write_json(json_file, _report(models, costs, judged, runs))
+        write_json(json_file, report.as_dict())
+    now = Baseline.of(subject, {run.name: run.image_sha256 for run in runs}, costs)
+    if before is not None:
+        problems += [f"{baseline}: {change}" for change in before.changes(now)]
+    if save is not None:
+        write_json(str(save), now.as_dict())
     for problem in problems:
         say(f"replug: {problem}")
     return 1 if problems else 0

@@ -33,6 +33,12 @@ class PathCost:
     def label(self) -> str:
         return f"{self.name}: {self.step}" if self.step else self.name
 
+    @property
+    def full_label(self) -> str:
+        """The label with the parameters."""
+        parameters = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+        return f"{self.label} ({parameters})" if parameters else self.label
+
     def as_dict(self) -> dict[str, object]:
         """The row of the JSON report."""
         row: dict[str, object] = {"name": self.name, "parameters": self.parameters}

@@ -36,6 +36,7 @@ class Run:
     console: str
     instructions: int
     state_hash: str
+    image_sha256: str
 
     def problems(self) -> list[str]:
         """Empty when the guest ended the run itself and was content."""
@@ -93,6 +94,7 @@ def run_image(
             console=captured.decode(errors="replace"),
             instructions=machine.engine.total_instret,
             state_hash=machine.state_hash(),
+            image_sha256=machine.image.sha256,
         )
 
 
