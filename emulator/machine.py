@@ -11,8 +11,10 @@ from types import TracebackType
 
 from emulator.bus import Bus, hart_line
 from emulator.devices import virt_map
+from emulator.devices.device import Device
 from emulator.devices.disk import Disk
 from emulator.devices.finisher import Finisher
+from emulator.devices.htif import Htif, symbol_in_ram
 from emulator.devices.plic import Plic
 from emulator.devices.uart16550 import Uart16550
 from emulator.devices.virtio_block import VirtioBlock
@@ -105,16 +107,29 @@ class Machine:
             self.bus.load,
             self.bus.store,
         )
-        self.uart = Uart16550(console or (lambda _data: None))
+        console = console or (lambda _data: None)
+        self.uart = Uart16550(console)
+        self._htif = self._make_htif(console)
         self.plic = Plic(self.options.harts, hart_line(lambda: self.engine))
         self.bus.connect(self.engine, self.plic, self._devices())
         self._load(list(loaded.placements), loaded.entry)
 
-    def _devices(self) -> list[Finisher | Uart16550 | VirtioBlock | EmptySlot]:
-        devices: list[Finisher | Uart16550 | VirtioBlock | EmptySlot] = [
-            Finisher(self._request_exit),
-            self.uart,
-        ]
+    def _make_htif(self, console: Callable[[bytes], None]) -> Htif | None:
+        """For an image with the symbol `tohost` only."""
+        tohost = symbol_in_ram(self.image, "tohost", virt_map.RAM_BASE, self.options.memory)
+        if tohost is None:
+            return None
+        fromhost = symbol_in_ram(self.image, "fromhost", virt_map.RAM_BASE, self.options.memory)
+        return Htif(tohost, fromhost, self._htif_exit, console)
+
+    def _htif_exit(self, reason: str, code: int) -> None:
+        # It acts between runs of the engine, where there is nothing to stop.
+        self._exit = (reason, code)
+
+    def _devices(self) -> list[Device]:
+        devices: list[Device] = [Finisher(self._request_exit), self.uart]
+        if self._htif is not None:
+            devices.append(self._htif)
         first = 0
         if self._disk is not None:
             devices.append(VirtioBlock(self._disk))
@@ -178,7 +193,7 @@ class Machine:
         left = NO_LIMIT if max_instructions is None else max_instructions
         while True:
             before = self.engine.total_instret
-            reason = self.engine.run(min(left, SLICE_OF_RUN))
+            reason = self._run_engine(min(left, SLICE_OF_RUN))
             left -= self.engine.total_instret - before
             if self._exit is not None:
                 (kind, code), self._exit = self._exit, None
@@ -194,6 +209,21 @@ class Machine:
                 return Outcome("idle", 1)
             if left <= 0:
                 return Outcome("limit", 1)
+
+    def _run_engine(self, limit: int) -> StopReason:
+        """Engine.run, with looks at `tohost` where the image has it."""
+        engine, htif = self.engine, self._htif
+        if htif is None:
+            return engine.run(limit)
+        retired = engine.total_instret
+        end = retired + limit
+        while True:
+            reason = engine.run(min(end - retired, htif.until_look(retired)))
+            retired = engine.total_instret
+            if self._exit is None:
+                htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
+            if self._exit is not None or reason is not StopReason.LIMIT or retired >= end:
+                return reason
 
     # --- looking ---
 

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`tohost` and `fromhost`: the end of a run, console output, system calls; alike however a run is cut."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from emulator.devices.htif import LOOK
+from emulator.errors import ReplugError
+from emulator.machine import Machine, Outcome
+from emulator.options import MachineOptions
+from emulator.stepping import run_in_steps
+
+Guest = Callable[[str], Path]
+
+WORDS = """
+    .data
+    .balign 8
+    .globl tohost, fromhost
+tohost: .dword 0
+fromhost: .dword 0
+"""
+ENDS = """
+9:  la t0, tohost
+    li t1, {value}
+    sw t1, 0(t0)
+    srli t1, t1, 32
+    sw t1, 4(t0)
+    j 9b
+"""
+
+
+def ended(image: Path, harts: int = 1, limit: int = 1_000_000) -> tuple[Outcome, bytes, int]:
+    """(outcome, console output, instructions) of a run."""
+    console = bytearray()
+    with Machine(image, MachineOptions(harts=harts, memory=4 << 20), console.extend) as machine:
+        outcome = machine.run(limit)
+        return outcome, bytes(console), machine.engine.total_instret
+
+
+def system_call(*arguments: str) -> str:
+    """The call (number first), its result in s0; waits for the answer in fromhost."""
+    stores = "\n".join(f"{value}\n sd t2, {8 * i}(t1)" for i, value in enumerate(arguments))
+    return f"""
+    la t1, block
+    {stores}
+    fence
+    la t0, tohost
+    sd t1, 0(t0)
+1:  ld t2, 8(t0)
+    beqz t2, 1b
+    sd zero, 8(t0)
+    ld s0, 0(t1)
+"""
+
+
+BLOCK = WORDS + '\n.balign 8\nblock: .space 64\ntext: .ascii "hello\\n"\n'
+
+
+@pytest.mark.parametrize(("value", "status"), [(1, 0), (3, 1), (2 * 57 | 1, 57), (2 * 1337 | 1, 1337)])
+@pytest.mark.parametrize("harts", [1, 3])
+def test_the_end(guest: Guest, value: int, status: int, harts: int) -> None:
+    outcome, _, instructions = ended(guest(ENDS.format(value=value) + WORDS), harts)
+    assert (outcome.reason, outcome.status) == ("exit", status)
+    assert 2 * LOOK <= instructions <= 2 * LOOK + 50
+
+
+def test_the_end_of_a_guest_that_then_sleeps(guest: Guest) -> None:
+    outcome, _, instructions = ended(guest("la t0, tohost\nli t1, 5\nsd t1, 0(t0)\n1: wfi\nj 1b\n" + WORDS))
+    assert (outcome.reason, outcome.status) == ("exit", 2)
+    assert instructions < 10
+
+
+def test_a_variable_of_that_name_that_stays_zero_ends_nothing(guest: Guest) -> None:
+    assert ended(guest("1: j 1b\n" + WORDS), limit=10_000)[0].reason == "limit"
+
+
+def test_console_output_a_character_at_a_time(guest: Guest) -> None:
+    text = f"""
+    la s1, text
+    la t0, tohost
+    li s2, 0x0101
+    slli s2, s2, 48
+    li s3, 6
+1:  lbu t1, 0(s1)
+    or t1, t1, s2
+    sd t1, 0(t0)
+2:  ld t1, 0(t0)
+    bnez t1, 2b
+    addi s1, s1, 1
+    addi s3, s3, -1
+    bnez s3, 1b
+    {ENDS.format(value=1)}
+    {BLOCK}
+"""
+    outcome, console, _ = ended(guest(text))
+    assert (outcome.status, console) == (0, b"hello\n")
+
+
+def test_a_request_in_two_halves_is_taken_whole(guest: Guest) -> None:
+    """The low half alone, odd, would end the run: the high half comes after a look has passed."""
+    text = f"""
+    la t0, tohost
+    li t1, 'A'
+    li s2, {LOOK - 20}
+1:  addi s2, s2, -2
+    bgtz s2, 1b
+    sw t1, 0(t0)
+    li s2, 20
+1:  addi s2, s2, -1
+    bgtz s2, 1b
+    li t1, 0x01010000
+    sw t1, 4(t0)
+2:  ld t1, 0(t0)
+    bnez t1, 2b
+    {ENDS.format(value=7)}
+    {WORDS}
+"""
+    outcome, console, _ = ended(guest(text))
+    assert (outcome.status, console) == (3, b"A")
+
+
+@pytest.mark.parametrize(
+    ("call", "result", "console"),
+    [
+        (("li t2, 64", "li t2, 1", "la t2, text", "li t2, 5"), 5, b"hello"),
+        (("li t2, 64", "li t2, 2", "la t2, text", "li t2, 6"), 6, b"hello\n"),
+        (("li t2, 64", "li t2, 1", "la t2, text", "li t2, 0"), 0, b""),
+        (("li t2, 64", "li t2, 3", "la t2, text", "li t2, 5"), -9, b""),
+        (("li t2, 64", "li t2, 1", "li t2, 16", "li t2, 5"), -14, b""),
+        (("li t2, 64", "li t2, 1", "li t2, 0x803fffff", "li t2, -1"), -14, b""),
+        (("li t2, 57", "li t2, 1"), -38, b""),
+    ],
+)
+def test_system_calls(guest: Guest, call: tuple[str, ...], result: int, console: bytes) -> None:
+    check = f"""
+    li t1, {result}
+    bne s0, t1, bad
+    {ENDS.format(value=1)}
+bad: {ENDS.format(value=5)}
+"""
+    outcome, output, _ = ended(guest(system_call(*call) + check + BLOCK))
+    assert (outcome.reason, outcome.status, output) == ("exit", 0, console)
+
+
+def test_the_system_call_exit(guest: Guest) -> None:
+    outcome, _, _ = ended(guest(system_call("li t2, 93", "li t2, 12") + BLOCK))
+    assert (outcome.reason, outcome.status) == ("exit", 12)
+
+
+def test_an_unread_answer_holds_the_next_call_back(guest: Guest) -> None:
+    text = "la t0, fromhost\nli t1, 1\nsd t1, 0(t0)\n" + system_call("li t2, 93", "li t2, 12").replace(
+        "sd zero, 8(t0)", "1: j 1b"
+    )
+    assert ended(guest(text + BLOCK), limit=20_000)[0].reason == "limit"
+
+
+@pytest.mark.parametrize("address", ["16", "0x80400000 - 56", "0xffffffff0000"])
+def test_a_system_call_described_outside_ram_is_an_error(guest: Guest, address: str) -> None:
+    image = guest(f"la t0, tohost\nli t1, {address}\nsd t1, 0(t0)\n1: j 1b\n" + WORDS)
+    with pytest.raises(ReplugError, match=r"tohost: .* not in RAM"):
+        ended(image)
+
+
+def test_tohost_outside_ram_is_an_error(guest: Guest) -> None:
+    image = guest("1: j 1b\n.globl tohost\n.equ tohost, 0x1000\n")
+    with pytest.raises(ReplugError, match="tohost at 0x1000 is no aligned doubleword in RAM"):
+        Machine(image)
+
+
+def test_however_it_is_cut_it_is_the_same_run(guest: Guest) -> None:
+    call = system_call("li t2, 64", "li t2, 1", "la t2, text", "li t2, 6")
+    image = guest("bnez a0, other\n" + 3 * call + ENDS.format(value=9) + "\nother: j other\n" + BLOCK)
+    seen = set()
+    for step in (7, 333, LOOK, 100_000):
+        console = bytearray()
+        with Machine(image, MachineOptions(harts=2, memory=4 << 20, quantum=50), console.extend) as machine:
+            outcome = run_in_steps(machine, None, step=step)
+            seen.add((outcome.status, bytes(console), machine.engine.total_instret, machine.state_hash()))
+    assert len(seen) == 1
+    assert next(iter(seen))[:2] == (4, b"hello\n" * 3)
+
+
+def test_a_snapshot_remembers_the_last_look(guest: Guest) -> None:
+    image = guest(ENDS.format(value=1) + WORDS)
+    with Machine(image, MachineOptions(memory=4 << 20)) as machine:
+        machine.run(LOOK + LOOK // 2)
+        saved = machine.snapshot()
+        ends = []
+        for _ in range(2):
+            machine.run()
+            ends.append((machine.engine.total_instret, machine.state_hash()))
+            machine.restore(saved)
+        assert ends[0] == ends[1]
+        assert ends[0][0] < 2 * LOOK + 50
