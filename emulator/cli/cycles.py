@@ -23,6 +23,7 @@ from emulator.options import MachineOptions
 from guestos.sample import sample_text
 
 PAPER = "paper"
+FORMATS = ("table", "json", "csv")
 
 
 def _paper_images(file: Path | None, quiet: bool) -> PaperImages:
@@ -54,7 +55,7 @@ def _list_paths(image: Path) -> int:
 @click.option("--max-instructions", type=click.IntRange(min=1), help="IMAGE: end the run after so many.")
 @click.option("--paths", "list_paths", is_flag=True, help="List the declared paths and end.")
 @click.option("--all", "everything", is_flag=True, help="Show every path, also those that no claim is about.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("-o", "output", metavar="FILE", default="-", help="Where the report goes; - is stdout.")
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the exact costs as a baseline."
@@ -130,6 +131,10 @@ def cycles(
         if baseline is not None:
             before = read_baseline(baseline)
             before.check_subject(subject, baseline)
+    if json_file == "-" and output == "-" and form not in ("table", "json"):
+        raise ReplugError(
+            f"--json - and --format {form}: both would go to stdout; give one of them a file (-o)"
+        )
     result_on_stdout = json_file == "-" or (form != "table" and output == "-")
     display = Display(sys.stderr if result_on_stdout else sys.stdout, quiet)
     paper = None

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from emulator.cli.common import write_json, write_text
 from emulator.cycles.claims import Claim
+from emulator.cycles.csv_table import paths_csv
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost
 from emulator.cycles.scenario import PaperRun, Run
@@ -45,6 +46,8 @@ def write_report(report: Report, form: str, output: str, everything: bool) -> No
     """Write it to the file `output`; "-" is stdout.  ReplugError when it cannot be written."""
     if form == "json":
         write_json(output, report.as_dict())
+    elif form == "csv":
+        write_text(output, paths_csv(report.costs, report.models))
     elif output == "-":
         _print(sys.stdout, report, everything)
     else:
