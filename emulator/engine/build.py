@@ -19,8 +19,20 @@ from pathlib import Path
 
 from emulator.errors import ReplugError
 
-SOURCES = Path(__file__).resolve().parent
+_HERE = Path(__file__).resolve().parent
 FLAGS = ("-O2", "-g", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fno-sanitize=all")
+
+
+def engine_sources() -> Path:
+    """Folder of the C sources.  `REPLUG_ENGINE_SOURCES` names another one, as with a bug planted in it, by which
+    the tests are tested.
+    """
+    return Path(os.environ.get("REPLUG_ENGINE_SOURCES", _HERE))
+
+
+def engine_flags() -> tuple[str, ...]:
+    """The compiler's flags; `REPLUG_ENGINE_FLAGS` adds to them, separated by blanks."""
+    return FLAGS + tuple(os.environ.get("REPLUG_ENGINE_FLAGS", "").split())
 
 
 def build_directory() -> Path:
@@ -28,7 +40,7 @@ def build_directory() -> Path:
     chosen = os.environ.get("REPLUG_BUILD")
     if chosen:
         return Path(chosen)
-    checkout = SOURCES.parents[1]
+    checkout = _HERE.parents[1]
     if (checkout / "pyproject.toml").is_file() and (checkout / "guestos").is_dir():
         return checkout / "build"
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "replug"
@@ -51,12 +63,12 @@ def unicorn_library() -> Path:
     raise ReplugError(f"{unicorn_package() / 'lib'}: no Unicorn library of version 2 in it")
 
 
-def _fingerprint() -> str:
+def _fingerprint(sources: Path, flags: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for path in sorted([*SOURCES.glob("*.c"), *SOURCES.glob("*.h")]):
+    for path in sorted([*sources.glob("*.c"), *sources.glob("*.h")]):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
-    digest.update(" ".join(FLAGS).encode())
+    digest.update(" ".join(flags).encode())
     for package in ("unicorn", "ziglang"):
         digest.update(importlib.metadata.version(package).encode())
     return digest.hexdigest()[:16]
@@ -68,7 +80,8 @@ def build_engine() -> Path:
     Raises ReplugError with the compiler's own words when it does not compile.
     """
     library = unicorn_library()
-    target = build_directory() / "engine" / f"replug-engine-{_fingerprint()}.so"
+    sources, flags = engine_sources(), engine_flags()
+    target = build_directory() / "engine" / f"replug-engine-{_fingerprint(sources, flags)}.so"
     if target.is_file():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,10 +90,10 @@ def build_engine() -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         output = Path(scratch) / target.name
         command = [
-            sys.executable, "-m", "ziglang", "cc", *FLAGS,
+            sys.executable, "-m", "ziglang", "cc", *flags,
             f"-I{unicorn_package() / 'include'}",
-            f"-ffile-prefix-map={SOURCES}=engine",
-            *(str(path) for path in sorted(SOURCES.glob("*.c"))),
+            f"-ffile-prefix-map={sources}=engine",
+            *(str(path) for path in sorted(sources.glob("*.c"))),
             str(library), f"-Wl,-rpath,{library.parent}",
             "-o", str(output),
         ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import cffi
 
-from emulator.engine.build import SOURCES, build_engine
+from emulator.engine.build import build_engine, engine_sources
 from emulator.engine.records import EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
 from emulator.errors import ReplugError
 
@@ -21,7 +21,7 @@ MAX_HARTS = 64
 
 
 def _declarations() -> str:
-    text = (SOURCES / "replug.h").read_text()
+    text = (engine_sources() / "replug.h").read_text()
     return text.split("/* cffi begin */")[1].split("/* cffi end */")[0]
 
 
