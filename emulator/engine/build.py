@@ -24,8 +24,8 @@ FLAGS = ("-O2", "-g", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shar
 
 
 def engine_sources() -> Path:
-    """Folder of the C sources.  `REPLUG_ENGINE_SOURCES` names another one, as with a bug planted in it, by which
-    the tests are tested.
+    """Folder of the C sources.  `REPLUG_ENGINE_SOURCES` names another one: with a bug planted in it,
+    by which the tests are tested.
     """
     return Path(os.environ.get("REPLUG_ENGINE_SOURCES", _HERE))
 
