@@ -54,6 +54,8 @@ def _list_paths(image: Path) -> int:
 @click.option("--disk", type=click.Path(path_type=Path), help="IMAGE: the disk in virtio slot 0.")
 @click.option("--max-instructions", type=click.IntRange(min=1), help="IMAGE: end the run after so many.")
 @click.option("--paths", "list_paths", is_flag=True, help="List the declared paths and end.")
+@click.option("--functions", "by_function", is_flag=True, help="Also all code, by function.")
+@click.option("--lines", "by_line", is_flag=True, help="Also all code, by source line.")
 @click.option("--all", "everything", is_flag=True, help="Show every path, also those that no claim is about.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("-o", "output", metavar="FILE", default="-", help="Where the report goes; - is stdout.")
@@ -77,6 +79,8 @@ def cycles(
     disk: Path | None,
     max_instructions: int | None,
     list_paths: bool,
+    by_function: bool,
+    by_line: bool,
     everything: bool,
     form: str,
     output: str,
@@ -100,6 +104,7 @@ def cycles(
       replug cycles --file /etc/services       the same, reading that file
       replug cycles --paths                    which paths our kernel declares
       replug cycles my.elf --harts 2 --all     any image that declares paths
+      replug cycles my.elf --functions         where all instructions retired, declared as a path or not
       replug cycles --quiet --json report.json
       replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
       replug cycles my.elf --baseline costs.json
@@ -112,6 +117,7 @@ def cycles(
     if target != PAPER and file is not None:
         raise ReplugError(f"--file goes with the scenario {PAPER}, not with an image")
     on_paper = target == PAPER
+    with_code = by_function or by_line
     harts = (HARTS if on_paper else 1) if harts is None else harts
     quantum = (QUANTUM if on_paper else 1000) if quantum is None else quantum
     before = None
@@ -131,6 +137,8 @@ def cycles(
         if baseline is not None:
             before = read_baseline(baseline)
             before.check_subject(subject, baseline)
+    if form == "csv" and by_function and by_line:
+        raise ReplugError("--format csv holds one table: give --functions or --lines")
     if json_file == "-" and output == "-" and form not in ("table", "json"):
         raise ReplugError(
             f"--json - and --format {form}: both would go to stdout; give one of them a file (-o)"
@@ -151,6 +159,7 @@ def cycles(
                 console=display.guest,
                 progress=display.instructions,
                 unfinished=display.unfinished,
+                with_code=with_code,
             )
         costs, runs, problems = paper.costs, [paper.kernel, paper.invocation], paper.problems()
         problems += [f"no calls: {row}" for row in missing(costs)]
@@ -166,14 +175,18 @@ def cycles(
                 console=display.guest,
                 progress=display.instructions,
                 unfinished=display.unfinished,
+                with_code=with_code,
                 max_instructions=max_instructions,
             )
         costs, runs, problems = run.costs, [run], run.problems()
-        if not costs:
+        if not costs and not with_code:
             problems.append(f"{target}: no declared path was taken to its end")
     judged = claims(costs, [model.name for model in models]) if paper is not None else []
     problems += [f"claim {claim.id} does not hold" for claim in judged if not claim.holds]
-    report = Report(models, costs, judged, runs, paper)
+    report = Report(models, costs, judged, runs, paper, by_function, by_line)
+    for code in report.code:
+        if not code.has_symbols and not quiet:
+            say(f"replug: {code.image.path}: it has no symbols; its code is told by address")
     if not (form == "table" and output == "-" and json_file == "-"):
         write_report(report, form, output, everything)
     if json_file is not None:

@@ -13,7 +13,9 @@ from rich.console import Console
 
 from emulator.cli.common import write_json, write_text
 from emulator.cycles.claims import Claim
-from emulator.cycles.csv_table import paths_csv
+from emulator.cycles.code import CodeCosts
+from emulator.cycles.code_rows import BY_FUNCTION, BY_LINE, Row, code_table, function_rows, line_rows
+from emulator.cycles.csv_table import paths_csv, table
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost
 from emulator.cycles.scenario import PaperRun, Run
@@ -24,22 +26,51 @@ PLAIN_WIDTH = 118  # of a table that goes to no terminal
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report can show.  paper: the whole run of the scenario, None for an image."""
+    """All that a report can show.  paper: the whole run of the scenario, None for an image.
+
+    by_function, by_line: the runs' code is to be shown so.
+    """
 
     models: Sequence[Model]
     costs: Sequence[PathCost]
     claims: Sequence[Claim]
     runs: Sequence[Run]
     paper: PaperRun | None
+    by_function: bool
+    by_line: bool
+
+    @property
+    def code(self) -> list[CodeCosts]:
+        """Of each run, where it was watched."""
+        return [run.code for run in self.runs if run.code is not None]
+
+    def functions(self) -> list[Row]:
+        return [row for code in self.code for row in function_rows(code)]
+
+    def lines(self) -> list[Row]:
+        return [row for code in self.code for row in line_rows(code)]
 
     def as_dict(self) -> dict[str, object]:
         """The JSON report."""
-        return {
+        report: dict[str, object] = {
             "models": [{"name": m.name, "source": m.source, "limits": m.limits} for m in self.models],
             "paths": [cost.as_dict() for cost in self.costs],
             "claims": [claim.as_dict() for claim in self.claims],
             "runs": [run.as_dict() for run in self.runs],
         }
+        if self.by_function:
+            report["functions"] = self.functions()
+        if self.by_line:
+            report["lines"] = self.lines()
+        return report
+
+    def as_csv(self) -> str:
+        """One table: of lines or functions where they were asked for, else of paths."""
+        if self.by_line:
+            return table(BY_LINE, [[row[name] for name in BY_LINE] for row in self.lines()])
+        if self.by_function:
+            return table(BY_FUNCTION, [[row[name] for name in BY_FUNCTION] for row in self.functions()])
+        return paths_csv(self.costs, self.models)
 
 
 def write_report(report: Report, form: str, output: str, everything: bool) -> None:
@@ -47,7 +78,7 @@ def write_report(report: Report, form: str, output: str, everything: bool) -> No
     if form == "json":
         write_json(output, report.as_dict())
     elif form == "csv":
-        write_text(output, paths_csv(report.costs, report.models))
+        write_text(output, report.as_csv())
     elif output == "-":
         _print(sys.stdout, report, everything)
     else:
@@ -59,9 +90,15 @@ def write_report(report: Report, form: str, output: str, everything: bool) -> No
 def _print(stream: IO[str], report: Report, everything: bool) -> None:
     console = Console(file=stream, width=None if stream.isatty() else PLAIN_WIDTH)
     paper = report.paper
-    console.print(path_table(report.costs, report.models, everything=everything or paper is None))
+    if report.costs:
+        console.print(path_table(report.costs, report.models, everything=everything or paper is None))
     if paper is not None:
         console.print(claim_table(report.claims, report.models))
+    for code in report.code:
+        if report.by_function:
+            console.print(code_table(code, function_rows(code), by_line=False, everything=everything))
+        if report.by_line:
+            console.print(code_table(code, line_rows(code), by_line=True, everything=everything))
     print_models(console, report.models)
     if paper is not None:
         agreeing = sum(check.agrees for check in paper.checksums)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.cycles.code import CodeCosts, executed_instructions
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost, PathWatch
 from emulator.errors import ReplugError
@@ -28,7 +29,10 @@ Unfinished = Callable[[Machine, Outcome], None]
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run: the costs of its paths, how it ended, its console, and its identity."""
+    """One finished run: the costs of its paths, how it ended, its console, and its identity.
+
+    code: what all code cost, if it was asked for.
+    """
 
     name: str
     costs: list[PathCost]
@@ -37,6 +41,7 @@ class Run:
     instructions: int
     state_hash: str
     image_sha256: str
+    code: CodeCosts | None = None
 
     def problems(self) -> list[str]:
         """Empty when the guest ended the run itself and was content."""
@@ -64,8 +69,9 @@ def run_image(
     progress: Progress | None = None,
     max_instructions: int | None = None,
     unfinished: Unfinished | None = None,
+    with_code: bool = False,
 ) -> Run:
-    """Run an image to its end while its named paths are watched.
+    """Run an image to its end while its named paths are watched, and all its code if asked for.
 
     `unfinished` is shown the machine when the run did not end by the guest's own word.
     """
@@ -87,14 +93,16 @@ def run_image(
         outcome = machine.run(max_instructions, between)
         if outcome.reason != "exit" and unfinished is not None:
             unfinished(machine, outcome)
+        name = name or machine.image.path.name
         return Run(
-            name=name or machine.image.path.name,
+            name=name,
             costs=watch.costs(),
             outcome=outcome,
             console=captured.decode(errors="replace"),
             instructions=machine.engine.total_instret,
             state_hash=machine.state_hash(),
             image_sha256=machine.image.sha256,
+            code=CodeCosts(name, machine.image, executed_instructions(machine)) if with_code else None,
         )
 
 
@@ -173,6 +181,7 @@ def run_paper(
     console: Console | None = None,
     progress: Progress | None = None,
     unfinished: Unfinished | None = None,
+    with_code: bool = False,
 ) -> PaperRun:
     """Boot the kernel on its disk, read the file through every path, and measure the bare invocation."""
     if harts < 2:
@@ -185,8 +194,14 @@ def run_paper(
         console=console,
         progress=progress,
         unfinished=unfinished,
+        with_code=with_code,
     )
     invocation = run_image(
-        images.invocation, MachineOptions(), models, name="invocation", unfinished=unfinished
+        images.invocation,
+        MachineOptions(),
+        models,
+        name="invocation",
+        unfinished=unfinished,
+        with_code=with_code,
     )
     return PaperRun(kernel, invocation, checksums(kernel.console, images.files))
