@@ -2,6 +2,8 @@
 """Fixtures that all kinds of tests share."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,8 @@ settings.register_profile("replug", deadline=None, print_blob=True)
 settings.load_profile("replug")
 
 Guest = Callable[[str], Path]
+
+HostTool = Callable[[str, str], str]
 
 _LINK_SCRIPT = """
 ENTRY(_start)
@@ -48,3 +52,22 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Guest:
         return assemble([source], directory / f"{name}.elf", link_script=script, root=directory)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def host_tool() -> HostTool:
+    """`host_tool(name, package)` gives the path of a Debian tool.
+
+    Without it the test is skipped, or failed where CI promised to install it.
+    """
+
+    def find(name: str, package: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            message = f"{name} is not installed (Debian package {package}; make tools)"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return find

@@ -23,7 +23,7 @@ from emulator.options import MachineOptions
 from guestos.sample import sample_text
 
 PAPER = "paper"
-FORMATS = ("table", "json", "csv")
+FORMATS = ("table", "json", "csv", "callgrind")
 
 
 def _paper_images(file: Path | None, quiet: bool) -> PaperImages:
@@ -105,6 +105,7 @@ def cycles(
       replug cycles --paths                    which paths our kernel declares
       replug cycles my.elf --harts 2 --all     any image that declares paths
       replug cycles my.elf --functions         where all instructions retired, declared as a path or not
+      replug cycles my.elf --format callgrind -o callgrind.out   for KCachegrind (self costs, no calls)
       replug cycles --quiet --json report.json
       replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
       replug cycles my.elf --baseline costs.json
@@ -117,7 +118,7 @@ def cycles(
     if target != PAPER and file is not None:
         raise ReplugError(f"--file goes with the scenario {PAPER}, not with an image")
     on_paper = target == PAPER
-    with_code = by_function or by_line
+    with_code = by_function or by_line or form == "callgrind"
     harts = (HARTS if on_paper else 1) if harts is None else harts
     quantum = (QUANTUM if on_paper else 1000) if quantum is None else quantum
     before = None

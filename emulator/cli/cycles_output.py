@@ -12,6 +12,8 @@ from typing import IO
 from rich.console import Console
 
 from emulator.cli.common import write_json, write_text
+from emulator.cli.main import version
+from emulator.cycles.callgrind import callgrind
 from emulator.cycles.claims import Claim
 from emulator.cycles.code import CodeCosts
 from emulator.cycles.code_rows import BY_FUNCTION, BY_LINE, Row, code_table, function_rows, line_rows
@@ -79,6 +81,8 @@ def write_report(report: Report, form: str, output: str, everything: bool) -> No
         write_json(output, report.as_dict())
     elif form == "csv":
         write_text(output, report.as_csv())
+    elif form == "callgrind":
+        write_text(output, callgrind(report.code, f"replug {version()}"))
     elif output == "-":
         _print(sys.stdout, report, everything)
     else:

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`replug cycles --format callgrind`, as Valgrind's own reader understands it."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import Replug
+
+from emulator.cycles.callgrind import callgrind
+from emulator.cycles.code import CodeCosts
+from guestos.images import GUESTOS, build, measure_images
+from toolchain.image import Image
+
+ROW = re.compile(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+(\S+):(\S+)")
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (found,) = [image for image in measure_images() if image.name.endswith("invocation.elf")]
+    return build(found, tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture
+def annotate(host_tool: Callable[[str, str], str]) -> Callable[..., str]:
+    tool = host_tool("callgrind_annotate", "valgrind")
+
+    def run(*arguments: object, cwd: Path | None = None) -> str:
+        done = subprocess.run(
+            [tool, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, cwd=cwd
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    return run
+
+
+def test_functions_as_callgrind_annotate_reads_them(
+    replug: Replug, image: Path, tmp_path: Path, annotate: Callable[..., str]
+) -> None:
+    out, report = tmp_path / "callgrind.out", tmp_path / "report.json"
+    done = replug("cycles", image, "-q", "--format", "callgrind", "-o", out, "--functions", "--json", report)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    result = json.loads(report.read_text())
+    text = annotate("--threshold=100", "--auto=no", out)
+    (total,) = re.findall(r"([\d,]+) \(100\.0%\)\s+PROGRAM TOTALS", text)
+    assert int(total.replace(",", "")) == result["runs"][0]["instructions"]
+    read = {
+        match[3]: int(match[1].replace(",", ""))
+        for match in map(ROW.match, text.splitlines())
+        if match is not None and match[3] != "PROGRAM"
+    }
+    assert read == {row["function"]: row["instructions"] for row in result["functions"]}
+    assert "measure/lib/print.S:print_character" in text and "[invocation.elf]" in text
+
+
+def test_source_lines_are_annotated(
+    replug: Replug, image: Path, tmp_path: Path, annotate: Callable[..., str]
+) -> None:
+    out = tmp_path / "callgrind.out"
+    out.write_bytes(replug("cycles", image, "-q", "--format", "callgrind").stdout)
+    text = annotate("--threshold=100", "--auto=yes", f"--include={GUESTOS}", out, cwd=GUESTOS)
+    source = (GUESTOS / "measure/invocation.S").read_text()
+    (line,) = [line for line in source.splitlines() if line.strip().startswith("REPLUG_INVOKE")]
+    (annotated,) = [row for row in text.splitlines() if row.endswith(line)]
+    assert annotated.split()[0] == "7,000"
+
+
+def test_odd_names_stay_on_their_line(image: Path) -> None:
+    opened = Image.open(image)
+    text = callgrind([CodeCosts("a\nfn=b", opened, {opened.entry: 3, 0x9000_0000: 4})], "test")
+    assert "\nob=(1) a?fn=b\n" in text
+    assert "\nfl=(2) ???\nfn=(2) other code 0x90000000 to 0x90000000\n0 4\n" in text
+    assert text.endswith("\ntotals: 7\n")
