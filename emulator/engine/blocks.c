@@ -34,7 +34,7 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
             machine_fail(h->machine, "hart %u: block at 0x%llx: no code known", h->id, (unsigned long long)pc);
             return true;
         }
-        if (shadow_must_intercept(&list[count], pc) && home->original[parcel_of(pc)] == 0)
+        if (shadow_must_intercept(h, &list[count], pc) && home->original[parcel_of(pc)] == 0)
             return false;
     }
     if (block->count != 0 && block->size != 0)
@@ -45,7 +45,9 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
         block->flags = list[count - 1].backward ? BLOCK_BACKWARD : 0;
         block->cost = (uint16_t)observe_cost(h->machine, list, count);
         observe_new_block(h, code, block, parcel_of(start), start);
-        if (block->flags & BLOCK_MARKED)
+        for (uint32_t i = 0; i < count; i++)
+            block->flags |= is_floating(&list[i]) && hart_floats(h) ? BLOCK_FLOATING : 0;
+        if (block->flags & (BLOCK_MARKED | BLOCK_FLOATING))
             block->size |= NOT_PLAIN;
     }
     return true;
@@ -95,6 +97,12 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
             leave(h);
             return;
         }
+    }
+    if ((block->flags & BLOCK_FLOATING) && !hart_floats(h)) { /* it was on when the block was examined */
+        h->patch_pending = true;
+        h->patch_size = size;
+        leave(h);
+        return;
     }
     observe_block(h, code, block, address);
     run_block(h, block, address);

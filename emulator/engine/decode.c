@@ -83,6 +83,8 @@ static void decode_compressed_control(uint32_t bits, uint32_t xlen, struct instr
         out->rd = out->rs1 = short1;
         if (field(bits, 11, 10) == 3)
             out->rs2 = short2;
+        if (field(bits, 12, 10) == 7 && (xlen == 32 || field(bits, 6, 6)))
+            out->kind = KIND_RESERVED;
         break;
     case 5: out->kind = KIND_JUMP; break;
     default: /* c.beqz, c.bnez */

@@ -48,6 +48,14 @@ static inline uint32_t instruction_length(uint16_t parcel) { return (parcel & 3)
 
 void decode(uint32_t bits, uint32_t xlen, struct instruction *out);
 
+/* True for what is illegal while mstatus.FS is Off. */
+static inline bool is_floating(const struct instruction *instruction)
+{
+    return instruction->kind == KIND_FLOAT || instruction->kind == KIND_CSR_FLOAT ||
+           (instruction->kind == KIND_LOAD && instruction->rd >= FLOAT_BASE) ||
+           (instruction->kind == KIND_STORE && instruction->rs2 >= FLOAT_BASE);
+}
+
 /* True for what the engine executes itself in place of Unicorn. */
 static inline bool is_intercepted(const struct instruction *instruction)
 {

@@ -145,11 +145,12 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
 
     *value = bits;
     if (instruction_length((uint16_t)bits) == 2)
-        return CAUSE_ILLEGAL; /* KIND_RESERVED: nothing else that is compressed is intercepted */
+        return CAUSE_ILLEGAL; /* reserved, or floating-point with FS Off: nothing else compressed is intercepted */
     switch (bits_of(bits, 6, 0)) {
     case 0x0f: h->sync_pending = true; return CAUSE_NONE; /* fence.i */
     case 0x2f: return execute_atomic(h, bits, value);
-    default: break;
+    case 0x73: break;
+    default: return CAUSE_ILLEGAL; /* floating-point with FS Off */
     }
     if (function != 0) {
         *ask_interrupts = unmasks(bits >> 20);
@@ -183,6 +184,13 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     return legal ? CAUSE_NONE : CAUSE_ILLEGAL;
 }
 
+static void count_alone(hart *h, uint64_t pc)
+{
+    struct code_page *code = shadow_mapped(h, pc);
+    if (code != NULL)
+        code->counts[parcel_of(pc)]++;
+}
+
 /* `counted`: the block's count includes the instruction. */
 static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
 {
@@ -199,7 +207,10 @@ static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
         trap_enter(h, cause, value, pc);
         return;
     }
-    h->budget -= !counted;
+    if (!counted) {
+        h->budget -= 1;
+        count_alone(h, pc);
+    }
     if (ask_interrupts)
         trap_take_interrupt(h);
 }
@@ -214,7 +225,11 @@ static bool take_over(hart *h, uint64_t pc, bool counted)
     if (code == NULL || code->original[parcel_of(pc)] == 0)
         return false;
     cause = shadow_fetch(h, pc, &instruction);
-    if (cause == CAUSE_NONE) {
+    if (cause == CAUSE_NONE && !shadow_must_intercept(h, &instruction, pc)) { /* FS was Off when it was */
+        blocks_cut(h, pc, true);
+        h->pc = pc;
+        h->release_pending = true;
+    } else if (cause == CAUSE_NONE) {
         intercepted(h, pc, instruction.bits, counted);
     } else {
         blocks_cut(h, pc, true);
@@ -264,7 +279,7 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
         h->sync_pending = false;
     if (h->pc != unicorn_pc)
         set_pc(h, h->pc);
-    if (h->ended || h->sync_pending || h->machine->stop != 0)
+    if (h->ended || h->sync_pending || h->release_pending || h->machine->stop != 0)
         uc_emu_stop(uc);
 }
 

@@ -93,9 +93,13 @@ static uint64_t unicorn_csr(hart *h, int id, bool write, uint64_t value)
     return result;
 }
 
+/*
+ * Unicorn never has FS Off: it would let compressed loads and stores pass as if they were nothing, and its translator
+ * fails when a block holds some hundreds of them.  What is illegal while FS is Off is intercepted instead (shadow.c).
+ */
 void hart_push_fs(hart *h)
 {
-    const uint32_t wanted = (h->csr.mstatus & MSTATUS_FS) >> 13;
+    const uint32_t wanted = hart_floats(h) ? (h->csr.mstatus & MSTATUS_FS) >> 13 : 1;
 
     if (wanted != h->unicorn_fs) {
         unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, (uint64_t)wanted << 13);
@@ -106,7 +110,7 @@ void hart_push_fs(hart *h)
 /* Unicorn turns Initial and Clean into Dirty when the guest writes a floating-point register. */
 void hart_pull_fs(hart *h)
 {
-    if (h->unicorn_fs == 1 || h->unicorn_fs == 2) {
+    if (hart_floats(h) && (h->unicorn_fs == 1 || h->unicorn_fs == 2)) {
         h->unicorn_fs = (unicorn_csr(h, UC_RISCV_REG_MSTATUS, false, 0) & MSTATUS_FS) >> 13;
         h->csr.mstatus = (h->csr.mstatus & ~MSTATUS_FS) | (uint64_t)h->unicorn_fs << 13;
     }
@@ -185,7 +189,7 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
         return false;
     }
     set_register(h, UC_RISCV_REG_PRIV, TLB_THIRD);
-    unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, 0);
+    hart_push_fs(h);
     return true;
 }
 
@@ -204,8 +208,12 @@ void hart_destroy(hart *h)
 static void illegal_at_page_start(hart *h)
 {
     struct instruction instruction;
+    const bool known = shadow_instruction(h, h->pc, &instruction);
 
-    trap_enter(h, CAUSE_ILLEGAL, shadow_instruction(h, h->pc, &instruction) ? instruction.bits : 0, h->pc);
+    if (known && shadow_mapped(h, h->pc)->original[0] != 0 && !shadow_must_intercept(h, &instruction, h->pc))
+        shadow_release(h); /* it is legal, and was intercepted when FS was Off */
+    else
+        trap_enter(h, CAUSE_ILLEGAL, known ? instruction.bits : 0, h->pc);
 }
 
 /* The TLB refused: a trap, or an access to a device. */
@@ -276,6 +284,8 @@ void hart_run_slice(hart *h, uint64_t instructions)
         h->pc = get_pc(h);
         if (h->patch_pending) {
             shadow_patch(h);
+        } else if (h->release_pending) {
+            shadow_release(h);
         } else if (h->hook_pending) {
             h->hook_pending = false;
             uc_ctl_remove_cache(h->uc, h->pc, h->pc + h->patch_size);

@@ -92,7 +92,7 @@ struct block {
     uint8_t last_kind;     /* kind of its last instruction */
     uint8_t flags;
 };
-enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2 };
+enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4 };
 
 /* A mark somewhere in a block. */
 struct block_mark {
@@ -187,11 +187,12 @@ typedef struct hart {
     uint64_t crossing_pc, crossing_physical;
     uint16_t crossing_parcel;   /* what the ebreak stands in for */
     bool sync_pending;          /* fence.i and its like: refresh the shadows before going on */
+    bool release_pending;       /* an instruction was intercepted for FS being Off, and it is on now */
     bool hook_pending;          /* a capture hook has been added: translate that block again */
     bool ended;                 /* the slice ends now */
 
     uint64_t cycles;            /* in-order model: everything before the open block */
-    struct block *open;         /* the block whose cost is not in `cycles` yet */
+    struct block open;          /* the block whose cost is not in `cycles` yet: a copy, the page may change; size 0: none */
     uint64_t open_pc;
     uint32_t open_events;       /* events recorded when it started: a cut takes later ones back */
     uint64_t open_instret;
@@ -269,6 +270,7 @@ uint64_t hart_get_f(hart *h, uint32_t index);
 void hart_set_f(hart *h, uint32_t index, uint64_t value);
 void hart_set_privilege(hart *h, uint32_t privilege);
 void hart_select_tlb(hart *h); /* after SUM has changed */
+static inline bool hart_floats(const hart *h) { return (h->csr.mstatus & MSTATUS_FS) != 0; }
 void hart_push_fs(hart *h);
 void hart_pull_fs(hart *h);
 uint64_t hart_get_fcsr(hart *h);
@@ -294,7 +296,8 @@ struct code_page *shadow_mapped(hart *h, uint64_t virtual);
 
 /* shadow.c */
 struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical);
-bool shadow_must_intercept(const struct instruction *instruction, uint64_t pc);
+bool shadow_must_intercept(const hart *h, const struct instruction *instruction, uint64_t pc);
+void shadow_release(hart *h);
 uint32_t shadow_fetch(hart *h, uint64_t pc, struct instruction *out);
 uint32_t shadow_length(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel);
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out);

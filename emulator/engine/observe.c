@@ -95,10 +95,10 @@ static uint32_t prefix_cost(hart *h, uint64_t pc, uint32_t count)
 
 static void close_block(hart *h, bool with_edge, uint64_t next)
 {
-    if (h->open == NULL)
+    if (h->open.size == 0)
         return;
-    h->cycles += h->open->cost + (with_edge ? edge_cost(&h->machine->pipeline, h->open, h->open_pc, next) : 0);
-    h->open = NULL;
+    h->cycles += h->open.cost + (with_edge ? edge_cost(&h->machine->pipeline, &h->open, h->open_pc, next) : 0);
+    h->open.size = 0;
 }
 
 /* --- marks ------------------------------------------------------------------------------------------------------------- */
@@ -227,7 +227,7 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
 {
     if (h->machine->modelled) {
         close_block(h, true, pc);
-        h->open = block;
+        h->open = *block;
         h->open_pc = pc;
     }
     if (!(block->flags & BLOCK_MARKED))
@@ -276,9 +276,9 @@ void observe_cut(hart *h, const struct block *block, uint32_t executed)
 {
     struct replug_machine *machine = h->machine;
 
-    if (h->open != NULL) {
+    if (h->open.size != 0) {
         h->cycles += prefix_cost(h, h->open_pc, executed);
-        h->open = NULL;
+        h->open.size = 0;
     }
     if (!(block->flags & BLOCK_MARKED))
         return;
@@ -313,7 +313,7 @@ void replug_set_pipeline(replug_machine *machine, const replug_pipeline *costs)
 uint64_t replug_get_cycles(replug_machine *machine, uint32_t index)
 {
     hart *h = &machine->harts[index];
-    return h->cycles + (h->open != NULL ? h->open->cost : 0);
+    return h->cycles + (h->open.size != 0 ? h->open.cost : 0);
 }
 
 void replug_keep_events(replug_machine *machine, int keep) { machine->keep_events = keep != 0; }

@@ -56,6 +56,22 @@ static void forget_everywhere(struct replug_machine *machine, struct code_page *
     }
 }
 
+/* The page's code has changed, or is taken another way from now on: its blocks will be looked at again. */
+static void forget_blocks(const struct replug_machine *machine, struct code_page *code)
+{
+    for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
+        struct block *block = &code->blocks[parcel];
+        if (block->count != 0)
+            blocks_expand(machine, code, parcel, block->count, block->instructions);
+    }
+    memset(code->blocks, 0, sizeof code->blocks);
+    while (code->marks != NULL) {
+        struct block_mark *mark = code->marks;
+        code->marks = mark->next;
+        free(mark);
+    }
+}
+
 /* --- pages --------------------------------------------------------------------------------------------------------- */
 
 struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical)
@@ -121,12 +137,13 @@ bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out)
  * second page may change, and different ones may stand behind the first.  There everything is taken that the first half
  * does not rule out.
  */
-bool shadow_must_intercept(const struct instruction *instruction, uint64_t pc)
+bool shadow_must_intercept(const hart *h, const struct instruction *instruction, uint64_t pc)
 {
     const uint32_t opcode = instruction->bits & 0x7f;
     const bool straddles = parcel_of(pc) == PARCELS - 1 && instruction->length == 4;
 
-    return is_intercepted(instruction) || (straddles && (opcode == 0x73 || opcode == 0x2f));
+    return is_intercepted(instruction) || (is_floating(instruction) && !hart_floats(h)) ||
+           (straddles && (opcode == 0x73 || opcode == 0x2f));
 }
 
 /* How much of an intercepted instruction is kept in `original`, and replaced. */
@@ -149,6 +166,24 @@ static void intercept(struct replug_machine *machine, struct code_page *code, ui
         set_shadow_parcel(machine, code, parcel, (uint16_t)ECALL);
         set_shadow_parcel(machine, code, parcel + 1, ECALL >> 16);
     }
+}
+
+/* Outside a run: the instruction at the pc need not be intercepted any more. */
+void shadow_release(hart *h)
+{
+    struct replug_machine *machine = h->machine;
+    struct code_page *code = shadow_mapped(h, h->pc);
+    const uint32_t parcel = parcel_of(h->pc), bits = code == NULL ? 0 : code->original[parcel];
+
+    h->release_pending = false;
+    if (bits == 0)
+        return;
+    forget_blocks(machine, code);
+    code->original[parcel] = 0;
+    set_shadow_parcel(machine, code, parcel, (uint16_t)bits);
+    if (kept_length(parcel, bits) == 4)
+        set_shadow_parcel(machine, code, parcel + 1, (uint16_t)(bits >> 16));
+    forget_everywhere(machine, code);
 }
 
 /*
@@ -181,7 +216,8 @@ void shadow_patch(hart *h)
         struct code_page *code = shadow_mapped(h, pc);
         if (code == NULL || !shadow_instruction_at(h, code, pc, &instruction))
             break;
-        if (shadow_must_intercept(&instruction, pc) && code->original[parcel_of(pc)] == 0) {
+        if (shadow_must_intercept(h, &instruction, pc) && code->original[parcel_of(pc)] == 0) {
+            forget_blocks(h->machine, code);
             intercept(h->machine, code, parcel_of(pc), instruction.bits);
             forget_everywhere(h->machine, code);
             return; /* the new block ends here */
@@ -265,18 +301,8 @@ void shadow_set_view(struct replug_machine *machine, struct code_page *code, con
     shadow_view(machine, code, current);
     if (memcmp(current, view, PAGE_SIZE) == 0)
         return;
-    for (uint32_t parcel = 0; parcel < PARCELS; parcel++) {
-        struct block *block = &code->blocks[parcel];
-        if (block->count != 0)
-            blocks_expand(machine, code, parcel, block->count, block->instructions);
-    }
-    memset(code->blocks, 0, sizeof code->blocks);
+    forget_blocks(machine, code);
     memset(code->original, 0, sizeof code->original);
-    while (code->marks != NULL) {
-        struct block_mark *mark = code->marks;
-        code->marks = mark->next;
-        free(mark);
-    }
     memcpy(shadow_of(machine, code), view, PAGE_SIZE);
     forget_everywhere(machine, code);
     if (code->begins_empty) { /* what has no length is not found by its address */
