@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from command import ROOT, Guest
+from command import ROOT, Guest, environment
 from programs import finish
 
 from emulator.engine.build import build_directory
@@ -35,7 +35,7 @@ sleep:
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A folder with a test suite of its own, run by a pytest that has the plugin."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.setenv("REPLUG_BUILD", str(build_directory().resolve()))
     if not entry_points(group="pytest11", name="replug"):  # the project is not installed
         monkeypatch.setenv("PYTEST_ADDOPTS", "-p emulator.pytest_plugin")
