@@ -117,6 +117,8 @@ def cycles(
         raise ReplugError(f"--disk and --max-instructions go with an image, not with the scenario {PAPER}")
     if target != PAPER and file is not None:
         raise ReplugError(f"--file goes with the scenario {PAPER}, not with an image")
+    if save == Path("-"):
+        raise ReplugError("--save -: a baseline goes to a file, not to stdout")
     on_paper = target == PAPER
     with_code = by_function or by_line or form == "callgrind"
     harts = (HARTS if on_paper else 1) if harts is None else harts

@@ -138,6 +138,7 @@ def test_what_is_no_baseline(replug: Replug, plain: Path, tmp_path: Path, conten
 def test_files_that_cannot_be(replug: Replug, plain: Path, tmp_path: Path) -> None:
     assert "No such file" in one_line(replug("cycles", plain, "--baseline", tmp_path / "none"))
     assert "no such directory" in one_line(replug("cycles", plain, "--save", tmp_path / "none" / "x"))
+    assert "not to stdout" in one_line(replug("cycles", plain, "--save", "-"))
 
 
 def test_the_papers_scenario(replug: Replug, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from command import Replug
+from programs import finish
 
 from emulator.cycles.callgrind import callgrind
 from emulator.cycles.code import CodeCosts
 from guestos.images import GUESTOS, build, measure_images
+from toolchain.assemble import assemble
 from toolchain.image import Image
 
 ROW = re.compile(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+(\S+):(\S+)")
@@ -67,6 +69,27 @@ def test_source_lines_are_annotated(
     (line,) = [line for line in source.splitlines() if line.strip().startswith("REPLUG_INVOKE")]
     (annotated,) = [row for row in text.splitlines() if row.endswith(line)]
     assert annotated.split()[0] == "7,000"
+
+
+def test_a_function_of_two_files(replug: Replug, tmp_path: Path, annotate: Callable[..., str]) -> None:
+    """What an included file adds to a function stays the function's, and that file's."""
+    (tmp_path / "middle.inc").write_text("addi t0, t0, 1\naddi t0, t0, 1\n")
+    source = tmp_path / "whole.S"
+    source.write_text(f'.globl _start\n_start:\n    nop\n#include "middle.inc"\n    nop\n{finish(0)}')
+    image = assemble(
+        [source], tmp_path / "whole.elf", link_script=GUESTOS / "measure/link.ld", include=[tmp_path],
+        root=tmp_path,
+    )  # fmt: skip
+    out = tmp_path / "callgrind.out"
+    assert replug("cycles", image, "-q", "--format", "callgrind", "-o", out).returncode == 0
+    text = out.read_text()
+    assert re.search(r"\nfi=\(\d+\) \S*middle\.inc\n1 1\n2 1\n\n", text), text
+    rows = [
+        match.groups() for match in map(ROW.match, annotate("--threshold=100", out).splitlines()) if match
+    ]
+    assert [(cost, function) for cost, file, function in rows if file.endswith("middle.inc")] == [
+        ("2", "_start")
+    ]
 
 
 def test_odd_names_stay_on_their_line(image: Path) -> None:
