@@ -268,7 +268,7 @@ class Machine:
         """The machine as it is now.  Cheap: RAM is kept only where it changes afterwards."""
         return Snapshot(
             number=self.engine.snapshot(),
-            harts=self.engine.save(),
+            harts=self.engine.save(with_code=False),
             devices={device.name: device.save() for device in self.bus.devices},
             events=self.bus.events.save(),
             inputs=len(self.inputs),
@@ -280,14 +280,16 @@ class Machine:
         Raises ReplugError when it is gone itself.  What has left the machine (console output) stays outside.
         """
         self.engine.rollback(snapshot.number)
-        self._restore(snapshot.harts, snapshot.devices, snapshot.events)
+        self._restore(snapshot.harts, snapshot.devices, snapshot.events, after_rollback=True)
         del self.inputs[snapshot.inputs :]
 
-    def _restore(self, harts: bytes, devices: dict[str, bytes], events: bytes) -> None:
+    def _restore(
+        self, harts: bytes, devices: dict[str, bytes], events: bytes, *, after_rollback: bool
+    ) -> None:
         for device in self.bus.devices:
             if device.save() != devices[device.name]:  # most have not changed, and comparing is cheaper
                 device.restore(devices[device.name])
-        self.engine.restore(harts)  # after the devices, whose interrupt wires are part of it
+        self.engine.restore(harts, after_rollback)  # after the devices, whose interrupt wires are part of it
         self.bus.restore_events(events)
         self._exit = None
 

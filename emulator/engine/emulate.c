@@ -184,16 +184,10 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     return legal ? CAUSE_NONE : CAUSE_ILLEGAL;
 }
 
-static void count_alone(hart *h, uint64_t pc)
-{
-    struct code_page *code = shadow_mapped(h, pc);
-    if (code != NULL)
-        code->counts[parcel_of(pc)]++;
-}
-
 /* `counted`: the block's count includes the instruction. */
 static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
 {
+    struct code_page *code = shadow_mapped(h, pc); /* now: what it does may empty the map */
     bool ask_interrupts = false;
     uint64_t value = 0;
     uint32_t cause;
@@ -209,7 +203,7 @@ static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
     }
     if (!counted) {
         h->budget -= 1;
-        count_alone(h, pc);
+        code->counts[parcel_of(pc)]++;
     }
     if (ask_interrupts)
         trap_take_interrupt(h);

@@ -106,6 +106,7 @@ void replug_destroy(replug_machine *machine)
     free(machine->page_flags);
     free(machine->code_pages);
     free(machine->dirty_code);
+    free(machine->code_list);
     free(machine->schedule);
     snapshot_destroy(machine);
     free(machine->marks);

@@ -206,6 +206,8 @@ struct replug_machine {
     uint64_t shadow_base;        /* physical address of the shadow in Unicorn's view */
     uint8_t *page_flags;
     struct code_page **code_pages;
+    uint64_t *code_list;         /* numbers of the pages with PAGE_CODE, in the order in which they became code */
+    uint32_t code_count, code_capacity;
     uint64_t *dirty_code;        /* page numbers */
     uint32_t dirty_count, dirty_capacity;
     struct code_page *probe;     /* the page a shadow invalidation looks at */
@@ -307,7 +309,7 @@ bool shadow_arm_crossing(hart *h, uint64_t page);
 void shadow_disarm_crossing(hart *h);
 void shadow_sync(struct replug_machine *machine);
 void shadow_mark_dirty(struct replug_machine *machine, uint64_t page);
-void shadow_clear_dirty(struct replug_machine *machine);
+void shadow_drop(struct replug_machine *machine, uint32_t first);
 void shadow_view(const struct replug_machine *machine, const struct code_page *code, uint8_t *view);
 void shadow_set_view(struct replug_machine *machine, struct code_page *code, const uint8_t *view);
 

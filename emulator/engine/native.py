@@ -258,16 +258,22 @@ class Engine:
 
     # --- state ---
 
-    def save(self) -> bytes:
-        """Harts, CLINT and schedule; RAM and devices are the machine's business."""
-        size = self._lib.replug_state_size(self._machine)
+    def save(self, with_code: bool = True) -> bytes:
+        """Harts, CLINT and schedule; RAM and devices are the machine's business.
+
+        with_code: also what harts fetch, where it may differ from RAM; `snapshot` keeps that by itself.
+        """
+        size = self._lib.replug_state_size(self._machine, int(with_code))
         buffer = self._ffi.new("uint8_t[]", size)
-        self._lib.replug_state_save(self._machine, buffer)
+        self._lib.replug_state_save(self._machine, buffer, int(with_code))
         return bytes(self._ffi.buffer(buffer, size))
 
-    def restore(self, state: bytes) -> None:
-        """After RAM has been restored.  Raises ReplugError when the state is of another machine."""
-        if self._lib.replug_state_restore(self._machine, state, len(state)) != 0:
+    def restore(self, state: bytes, after_rollback: bool = False) -> None:
+        """After RAM has been restored, by `rollback` or otherwise.
+
+        Raises ReplugError when the state is of another machine.
+        """
+        if self._lib.replug_state_restore(self._machine, state, len(state), int(not after_rollback)) != 0:
             raise ReplugError("state: it is of a machine with other options, or of another version")
 
     def snapshot(self) -> int:

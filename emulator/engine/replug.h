@@ -142,9 +142,9 @@ uint64_t replug_wild_cause(replug_machine *machine);
 uint64_t replug_wild_value(replug_machine *machine);
 uint64_t replug_wild_pc(replug_machine *machine);
 
-uint64_t replug_state_size(replug_machine *machine);
-uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer);
-int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
+uint64_t replug_state_size(replug_machine *machine, int with_code);
+uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer, int with_code);
+int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length, int with_code);
 
 void replug_record_schedule(replug_machine *machine, int on);
 uint64_t replug_schedule(replug_machine *machine, const uint32_t **lengths);

@@ -56,6 +56,14 @@ static void forget_everywhere(struct replug_machine *machine, struct code_page *
     }
 }
 
+/* A block of no length is not found by its address: forget all translations. */
+static void forget_empty(struct replug_machine *machine, struct code_page *code)
+{
+    for (uint32_t i = 0; code->begins_empty && i < machine->config.harts; i++)
+        uc_ctl_flush_tb(machine->harts[i].uc);
+    code->begins_empty = false;
+}
+
 /* The page's code has changed, or is taken another way from now on: its blocks will be looked at again. */
 static void forget_blocks(const struct replug_machine *machine, struct code_page *code)
 {
@@ -74,23 +82,53 @@ static void forget_blocks(const struct replug_machine *machine, struct code_page
 
 /* --- pages --------------------------------------------------------------------------------------------------------- */
 
+static void append(uint64_t **list, uint32_t *count, uint32_t *capacity, uint64_t page)
+{
+    if (*count == *capacity) {
+        *capacity = *capacity ? 2 * *capacity : 64;
+        *list = realloc(*list, *capacity * sizeof **list);
+        if (*list == NULL)
+            abort(); /* the host is out of memory */
+    }
+    (*list)[(*count)++] = page;
+}
+
+/* The page of code at a physical address.  A page that was none becomes one: harts fetch what RAM holds now. */
 struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical)
 {
     const uint64_t page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
     struct code_page *code = machine->code_pages[page];
 
-    if (code != NULL)
+    if (machine->page_flags[page] & PAGE_CODE)
         return code;
-    code = calloc(1, sizeof *code);
-    if (code == NULL)
-        abort(); /* the host is out of memory: nothing sensible is left to do */
-    code->physical = machine->config.ram_base + (page << PAGE_SHIFT);
+    if (code == NULL) {
+        code = calloc(1, sizeof *code);
+        if (code == NULL)
+            abort(); /* the host is out of memory */
+        code->physical = machine->config.ram_base + (page << PAGE_SHIFT);
+        machine->code_pages[page] = code;
+    }
     memcpy(shadow_of(machine, code), machine->ram + (page << PAGE_SHIFT), PAGE_SIZE);
-    machine->code_pages[page] = code;
     machine->page_flags[page] |= PAGE_CODE;
+    append(&machine->code_list, &machine->code_count, &machine->code_capacity, page);
     if (machine->page_flags[page] & PAGE_WRITE_MAPPED)
         shadow_mark_dirty(machine, page);
     return code;
+}
+
+/* Outside a run, with nothing dirty: all but the first pages of the list are no code any more. */
+void shadow_drop(struct replug_machine *machine, uint32_t first)
+{
+    for (uint32_t i = first; i < machine->code_count; i++) {
+        struct code_page *code = machine->code_pages[machine->code_list[i]];
+        forget_blocks(machine, code);
+        memset(code->original, 0, sizeof code->original);
+        forget_everywhere(machine, code);
+        forget_empty(machine, code);
+        machine->page_flags[machine->code_list[i]] &= (uint8_t)~PAGE_CODE;
+    }
+    if (first < machine->code_count)
+        machine->code_count = first;
 }
 
 /* --- instructions ------------------------------------------------------------------------------------------------ */
@@ -274,13 +312,7 @@ void shadow_mark_dirty(struct replug_machine *machine, uint64_t page)
     if (machine->page_flags[page] & PAGE_CODE_DIRTY)
         return;
     machine->page_flags[page] |= PAGE_CODE_DIRTY;
-    if (machine->dirty_count == machine->dirty_capacity) {
-        machine->dirty_capacity = machine->dirty_capacity ? 2 * machine->dirty_capacity : 64;
-        machine->dirty_code = realloc(machine->dirty_code, machine->dirty_capacity * sizeof *machine->dirty_code);
-        if (machine->dirty_code == NULL)
-            abort();
-    }
-    machine->dirty_code[machine->dirty_count++] = page;
+    append(&machine->dirty_code, &machine->dirty_count, &machine->dirty_capacity, page);
 }
 
 /* The page as harts fetch it, interceptions undone. */
@@ -305,15 +337,11 @@ void shadow_set_view(struct replug_machine *machine, struct code_page *code, con
     memset(code->original, 0, sizeof code->original);
     memcpy(shadow_of(machine, code), view, PAGE_SIZE);
     forget_everywhere(machine, code);
-    if (code->begins_empty) { /* what has no length is not found by its address */
-        for (uint32_t i = 0; i < machine->config.harts; i++)
-            uc_ctl_flush_tb(machine->harts[i].uc);
-        code->begins_empty = false;
-    }
+    forget_empty(machine, code);
 }
 
 /* Nothing is dirty any more: watch for stores anew. */
-void shadow_clear_dirty(struct replug_machine *machine)
+static void clear_dirty(struct replug_machine *machine)
 {
     for (uint32_t i = 0; i < machine->dirty_count; i++)
         machine->page_flags[machine->dirty_code[i]] &= (uint8_t)~(PAGE_CODE_DIRTY | PAGE_WRITE_MAPPED);
@@ -335,5 +363,5 @@ void shadow_sync(struct replug_machine *machine)
         const uint64_t page = machine->dirty_code[i];
         shadow_set_view(machine, machine->code_pages[page], machine->ram + (page << PAGE_SHIFT));
     }
-    shadow_clear_dirty(machine);
+    clear_dirty(machine);
 }

@@ -24,6 +24,7 @@ struct snapshot {
     uint32_t kept_count, kept_capacity;
     struct kept *views; /* of the pages of code that were dirty when it was taken */
     uint32_t view_count;
+    uint32_t code_count; /* pages that were code: what becomes code later shows RAM as it is then */
 };
 
 static void *resized(void *memory, size_t count, size_t size)
@@ -82,7 +83,7 @@ uint32_t replug_snapshot(replug_machine *machine)
         machine->snapshots = resized(machine->snapshots, machine->snapshot_capacity, sizeof *machine->snapshots);
     }
     snapshot = &machine->snapshots[machine->snapshot_count++];
-    *snapshot = (struct snapshot){.view_count = machine->dirty_count};
+    *snapshot = (struct snapshot){.view_count = machine->dirty_count, .code_count = machine->code_count};
     snapshot->views = resized(NULL, machine->dirty_count, sizeof *snapshot->views);
     for (uint32_t i = 0; i < machine->dirty_count; i++) {
         snapshot->views[i].page = machine->dirty_code[i];
@@ -109,6 +110,7 @@ int replug_rollback(replug_machine *machine, uint32_t number)
     /* Code: first everything that may have changed as RAM has it, then what was behind RAM at that time. */
     shadow_sync(machine);
     snapshot = &machine->snapshots[number];
+    shadow_drop(machine, snapshot->code_count);
     for (uint32_t i = 0; i < snapshot->view_count; i++) {
         shadow_set_view(machine, machine->code_pages[snapshot->views[i].page], snapshot->views[i].contents);
         shadow_mark_dirty(machine, snapshot->views[i].page);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state of harts, CLINT and schedule as bytes: for the state hash and for snapshots.  RAM and devices are the
- * business of Python, which reads RAM in place.  What is derived (TLBs, translations, block counts) is not state.
+ * business of Python, which reads RAM in place.  What is derived (TLBs, translations, block counts) is not state; what
+ * harts fetch is, where it may differ from RAM.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "machine.h"
@@ -82,9 +84,110 @@ static void restore_hart(hart *h, const struct hart_state *in)
     hart_flush_tlb(h);
 }
 
-uint64_t replug_state_size(replug_machine *machine)
+/* --- code ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Which pages are code, and what harts fetch from those whose RAM says something else by now: so many pages, their
+ * numbers in order, so many views, each with its page's number.
+ */
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool stale_view(const struct replug_machine *machine, uint64_t page, uint8_t *view)
+{
+    shadow_view(machine, machine->code_pages[page], view);
+    return memcmp(view, machine->ram + (page << PAGE_SHIFT), PAGE_SIZE) != 0;
+}
+
+/* Returns the size; with a buffer, fills it.  Without code, the section is there and empty. */
+static uint64_t save_code(const struct replug_machine *machine, uint8_t *buffer, bool with_code)
+{
+    const uint64_t pages = with_code ? machine->code_count : 0, list_size = pages * sizeof(uint64_t);
+    uint64_t stale = 0, size = 2 * sizeof(uint64_t) + list_size;
+    uint8_t view[PAGE_SIZE];
+
+    if (buffer != NULL) {
+        memcpy(buffer, &pages, sizeof pages);
+        if (pages != 0)
+            memcpy(buffer + sizeof pages, machine->code_list, list_size);
+        qsort(buffer + sizeof pages, pages, sizeof(uint64_t), by_number);
+    }
+    qsort(machine->dirty_code, machine->dirty_count, sizeof *machine->dirty_code, by_number);
+    for (uint32_t i = 0; with_code && i < machine->dirty_count; i++) {
+        const uint64_t page = machine->dirty_code[i];
+        if (!stale_view(machine, page, view))
+            continue;
+        if (buffer != NULL) {
+            memcpy(buffer + size, &page, sizeof page);
+            memcpy(buffer + size + sizeof page, view, PAGE_SIZE);
+        }
+        size += sizeof page + PAGE_SIZE;
+        stale++;
+    }
+    if (buffer != NULL)
+        memcpy(buffer + sizeof pages + list_size, &stale, sizeof stale);
+    return size;
+}
+
+static uint64_t number_at(const uint8_t *buffer)
+{
+    uint64_t value;
+    memcpy(&value, buffer, sizeof value);
+    return value;
+}
+
+/* Is the code section whole, and does it speak of pages of RAM only? */
+static bool code_is_sane(const struct replug_machine *machine, const uint8_t *buffer, uint64_t length)
+{
+    const uint64_t all = machine->config.ram_size >> PAGE_SHIFT, word = sizeof(uint64_t);
+    uint64_t pages, stale;
+
+    if (length < 2 * word || (pages = number_at(buffer)) > all || length < (pages + 2) * word)
+        return false;
+    stale = number_at(buffer + (pages + 1) * word);
+    if (stale > pages || length != (pages + 2) * word + stale * (word + PAGE_SIZE))
+        return false;
+    for (uint64_t i = 0; i < pages; i++) {
+        if (number_at(buffer + (i + 1) * word) >= all)
+            return false;
+    }
+    for (uint64_t i = 0; i < stale; i++) {
+        if (number_at(buffer + (pages + 2) * word + i * (word + PAGE_SIZE)) >= all)
+            return false;
+    }
+    return true;
+}
+
+static void restore_code(struct replug_machine *machine, const uint8_t *buffer)
+{
+    const uint64_t pages = number_at(buffer), word = sizeof(uint64_t), stale = number_at(buffer + (pages + 1) * word);
+    const uint64_t base = machine->config.ram_base;
+
+    shadow_sync(machine);
+    shadow_drop(machine, 0);
+    for (uint64_t i = 0; i < pages; i++)
+        shadow_page(machine, base + (number_at(buffer + (i + 1) * word) << PAGE_SHIFT));
+    for (uint64_t i = 0; i < stale; i++) {
+        const uint8_t *view = buffer + (pages + 2) * word + i * (word + PAGE_SIZE);
+        const uint64_t page = number_at(view);
+        shadow_set_view(machine, shadow_page(machine, base + (page << PAGE_SHIFT)), view + word);
+        shadow_mark_dirty(machine, page);
+    }
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t fixed_size(const struct replug_machine *machine)
 {
     return sizeof(struct machine_state) + machine->config.harts * sizeof(struct hart_state);
+}
+
+uint64_t replug_state_size(replug_machine *machine, int with_code)
+{
+    return fixed_size(machine) + save_code(machine, NULL, with_code != 0);
 }
 
 static void fill_header(const struct replug_machine *machine, struct machine_state *out)
@@ -100,7 +203,7 @@ static void fill_header(const struct replug_machine *machine, struct machine_sta
         .in_slice = machine->in_slice, .planned = machine->in_slice ? machine->planned : 0};
 }
 
-uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer)
+uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer, int with_code)
 {
     struct machine_state header;
 
@@ -111,7 +214,7 @@ uint64_t replug_state_save(replug_machine *machine, uint8_t *buffer)
         save_hart(&machine->harts[i], &state);
         memcpy(buffer + sizeof header + i * sizeof state, &state, sizeof state);
     }
-    return replug_state_size(machine);
+    return fixed_size(machine) + save_code(machine, buffer + fixed_size(machine), with_code != 0);
 }
 
 /* Bytes from a file may be anything: nothing in them may lead out of bounds or into an endless loop. */
@@ -135,12 +238,15 @@ static bool is_sane(const struct replug_machine *machine, const struct machine_s
     return true;
 }
 
-/* 0; -1: the bytes are of another machine or version.  RAM must have been restored before. */
-int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length)
+/*
+ * 0; -1: the bytes are of another machine or version.  RAM must have been restored before.  `with_code`: what is code is
+ * restored as well; replug_rollback has done that already.
+ */
+int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length, int with_code)
 {
     struct machine_state header, mine;
 
-    if (length != replug_state_size(machine))
+    if (length < fixed_size(machine) || !code_is_sane(machine, buffer + fixed_size(machine), length - fixed_size(machine)))
         return -1;
     memcpy(&header, buffer, sizeof header);
     fill_header(machine, &mine);
@@ -158,5 +264,7 @@ int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_
         memcpy(&state, buffer + sizeof header + i * sizeof state, sizeof state);
         restore_hart(&machine->harts[i], &state);
     }
+    if (with_code)
+        restore_code(machine, buffer + fixed_size(machine));
     return 0;
 }
