@@ -67,11 +67,13 @@ class Baseline:
     def check_subject(self, subject: Subject, file: Path) -> None:
         """ReplugError unless this baseline, read from `file`, is of that subject."""
         if self.subject.name != subject.name:
-            raise ReplugError(f"{file}: it is a baseline of {self.subject.name}, not of {subject.name}")
+            named = _on_one_line(self.subject.name)
+            raise ReplugError(f"{file}: it is a baseline of {named}, not of {subject.name}")
         for option in sorted({*self.subject.options, *subject.options}):
             theirs, ours = self.subject.options.get(option), subject.options.get(option)
             if theirs != ours:
-                raise ReplugError(f"{file}: it is of a run with {option} {theirs}, this one has {ours}")
+                what = _on_one_line(f"{option} {'none' if theirs is None else theirs}")
+                raise ReplugError(f"{file}: it is of a run with {what}, this one has {ours or 'none'}")
 
     def changes(self, now: Baseline) -> list[str]:
         """One line for each row that changed, appeared or vanished, sorted by label; none: nothing did."""
@@ -86,7 +88,12 @@ class Baseline:
                 lines.append(f"{label}: {verb} ({_summary(figures or {})})")
             else:
                 lines.append(f"{label}: {_difference(before, after)}")
-        return lines
+        return [_on_one_line(line) for line in lines]
+
+
+def _on_one_line(text: str) -> str:
+    """Names of paths may hold anything, and so may a file that was given as a baseline."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _figures(cost: PathCost) -> Figures:

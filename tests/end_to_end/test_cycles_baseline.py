@@ -76,13 +76,13 @@ def test_each_changed_row_is_named(replug: Replug, plain: Path, padded: Path, sa
 def test_rows_that_appear_and_vanish(replug: Replug, plain: Path, saved: Path, tmp_path: Path) -> None:
     value = json.loads(saved.read_text())
     del value["paths"]["invocation, direct"]
-    value["paths"]["gone"] = {"calls": 7, "instructions median": 1234}
+    value["paths"]["go\nne"] = {"calls": 7, "instructions median": 1234}
     other = tmp_path / "other.json"
     other.write_text(json.dumps(value))
     done = replug("cycles", plain, "--quiet", "--baseline", other)
     assert done.returncode == 1
     gone, came = done.stderr.decode().splitlines()
-    assert gone.endswith("gone: vanished (calls 7, instructions median 1,234)")
+    assert gone.endswith("go?ne: vanished (calls 7, instructions median 1,234)")
     assert "invocation, direct: appeared (calls 1,000, " in came
 
 
