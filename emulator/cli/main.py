@@ -21,6 +21,7 @@ COMMANDS = {
     "boot": "emulator.cli.boot:boot",
     "cycles": "emulator.cli.cycles:cycles",
     "bench": "emulator.cli.bench:bench",
+    "conform": "emulator.cli.conform:conform",
     "build": "emulator.cli.build:build",
     "asm": "emulator.cli.asm:asm",
     "disasm": "emulator.cli.disasm:disasm",
