@@ -88,7 +88,7 @@ int replug_set_csr(replug_machine *m, uint32_t index, uint32_t number, uint64_t 
     return known ? 0 : -1;
 }
 
-uint64_t replug_get_instret(replug_machine *m, uint32_t index) { return hart_retired(&m->harts[index]); }
+uint64_t replug_get_instret(replug_machine *m, uint32_t index) { return m->harts[index].retired; }
 
 uint64_t replug_get_traps(replug_machine *m, uint32_t index) { return m->harts[index].trap_count; }
 
@@ -104,12 +104,24 @@ void replug_set_line(replug_machine *m, uint32_t index, uint32_t cause, int leve
 uint32_t replug_recent_blocks(replug_machine *m, uint32_t index, uint64_t *starts, uint32_t capacity)
 {
     const hart *h = &m->harts[index];
-    uint32_t count = h->recent_at < RECENT ? h->recent_at : RECENT;
+    uint32_t count = 0;
 
-    if (count > capacity)
-        count = capacity;
-    for (uint32_t i = 0; i < count; i++)
-        starts[i] = h->recent[(h->recent_at - count + i) % RECENT];
+    for (uint64_t back = 0; back < RECENT && back <= h->retired && count < capacity; back++) {
+        const uint64_t retired = h->retired - back;
+        const struct recent *recent = &h->recent[retired % RECENT];
+        const struct recent *cut = h->cut_at > 0 ? &h->cut[(h->cut_at - 1) % RECENT_CUT] : NULL;
+        if (recent->retired == retired && !(cut != NULL && cut->retired == retired && cut->pc == recent->pc))
+            starts[count++] = recent->pc;
+        for (uint32_t i = h->cut_at; i > 0 && i + RECENT_CUT > h->cut_at && count < capacity; i--) {
+            if (h->cut[(i - 1) % RECENT_CUT].retired == retired)
+                starts[count++] = h->cut[(i - 1) % RECENT_CUT].pc;
+        }
+    }
+    for (uint32_t i = 0; i < count / 2; i++) {
+        const uint64_t swap = starts[i];
+        starts[i] = starts[count - 1 - i];
+        starts[count - 1 - i] = swap;
+    }
     return count;
 }
 

@@ -3,8 +3,11 @@
  * Exact counting by blocks.
  *
  * Unicorn tells us when a translated block starts, with its address and size.  The number of instructions in it is
- * decoded once, kept with the physical page of code, and taken from the slice's budget each time the block runs.
- * When a fault or a trap cuts a block short, what did not retire is given back.
+ * decoded once, kept with the physical page of code, and added to the hart's count each time the block starts.
+ * When a fault or a trap cuts a block short, what did not retire is taken back.
+ *
+ * The hook is all that exact counting costs, and most of that is the call itself: whatever is
+ * added to its fast path is felt in everything that runs.
  */
 #include "machine.h"
 
@@ -53,32 +56,40 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
     return true;
 }
 
-static void run_block(hart *h, struct block *block, uint64_t address)
+static inline void remember(hart *h, uint64_t address, uint64_t retired)
 {
-    if (unlikely(h->machine->config.per_instruction))
-        return; /* blocks_instruction_hook counts */
-    block->count++;
-    h->budget -= block->instructions;
-    h->block = block;
-    h->block_pc = address;
-    h->recent[h->recent_at++ % RECENT] = address;
+    h->recent[retired % RECENT] = (struct recent){address, retired};
 }
 
-static void leave(hart *h) { uc_emu_stop(h->uc); }
+static inline void run_block(hart *h, struct block *block, uint64_t address, uint64_t retired)
+{
+    block->count++;
+    h->retired = retired + block->instructions;
+    h->block = block;
+    h->block_pc = address;
+    remember(h, address, retired);
+}
+
+/* Must the hart stop in front of this block or instruction? */
+static bool must_leave(hart *h, uint64_t address)
+{
+    if (!h->ended && (h->retired < h->slice_end || machine_continue(h)))
+        return false;
+    hart_leave(h, address);
+    return true;
+}
 
 static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint32_t size)
 {
     struct code_page *code;
     struct block *block;
 
-    if (h->ended || h->budget <= 0) {
-        leave(h);
+    if (must_leave(h, address))
         return;
-    }
     code = shadow_mapped(h, address);
     if (code == NULL) {
         machine_fail(h->machine, "hart %u: block at 0x%llx runs from an unknown page", h->id, (unsigned long long)address);
-        leave(h);
+        hart_leave(h, address);
         return;
     }
     block = &code->blocks[parcel_of(address)];
@@ -88,40 +99,60 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
         if (!examine(h, code, address, size)) {
             h->patch_pending = true;
             h->patch_size = size;
-            leave(h);
+            hart_leave(h, address);
             return;
         }
         if (h->hook_pending) {
             h->patch_size = size;
             block->size = 0;
-            leave(h);
+            hart_leave(h, address);
             return;
         }
     }
     if ((block->flags & BLOCK_FLOATING) && !hart_floats(h)) { /* it was on when the block was examined */
         h->patch_pending = true;
         h->patch_size = size;
-        leave(h);
+        hart_leave(h, address);
         return;
     }
     observe_block(h, code, block, address);
-    run_block(h, block, address);
+    if (!h->machine->config.per_instruction) /* else blocks_instruction_hook counts */
+        run_block(h, block, address, h->retired);
+}
+
+/* The hart goes on in another page than before. */
+static __attribute__((noinline)) void other_page(hart *h, uint64_t address, uint32_t size)
+{
+    struct code_page *code = shadow_mapped(h, address);
+
+    if (code != NULL) {
+        struct block *block = &code->blocks[parcel_of(address)];
+        h->page_start = address & ~(uint64_t)(PAGE_SIZE - 1);
+        h->page_blocks = code->blocks;
+        if (block->size == size && h->retired < h->fast_end) {
+            run_block(h, block, address, h->retired);
+            return;
+        }
+    }
+    slow_path(h, address, size);
 }
 
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     hart *h = user;
-    const struct code_slot *slot = &h->codes->slots[(address >> PAGE_SHIFT) & h->codes->mask];
+    const uint64_t offset = address - h->page_start, retired = h->retired;
 
     (void)uc;
-    if (likely(slot->page == address >> PAGE_SHIFT)) {
-        struct block *block = &slot->code->blocks[parcel_of(address)];
-        if (likely(block->size == size && h->budget > h->floor)) {
-            run_block(h, block, address);
-            return;
-        }
+    if (unlikely(offset >= PAGE_SIZE)) {
+        other_page(h, address, size);
+        return;
     }
-    slow_path(h, address, size);
+    struct block *block = (struct block *)((char *)h->page_blocks + offset * (sizeof *block / 2)); /* offset is even */
+    if (unlikely(block->size != size || retired >= h->fast_end)) {
+        slow_path(h, address, size);
+        return;
+    }
+    run_block(h, block, address, retired);
 }
 
 /* Counting by instruction: slices end exactly where they should, and every instruction pays for it. */
@@ -132,13 +163,10 @@ void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, voi
 
     (void)uc;
     (void)size;
-    if (h->ended || h->budget <= 0) {
-        leave(h);
+    if (must_leave(h, address))
         return;
-    }
-    h->budget--;
+    remember(h, address, h->retired++);
     h->block_pc = address;
-    h->recent[h->recent_at++ % RECENT] = address;
     code = shadow_mapped(h, address);
     if (code != NULL)
         code->counts[parcel_of(address)]++;
@@ -151,7 +179,7 @@ static void cut_instruction(hart *h, uint64_t pc)
     if (h->block_pc != pc) /* taken back already, or a fetch that failed */
         return;
     h->block_pc = ~0ull;
-    h->budget++;
+    h->retired--;
     if (code != NULL)
         code->counts[parcel_of(pc)]--;
 }
@@ -177,7 +205,9 @@ void blocks_cut(hart *h, uint64_t pc, bool undo)
         at += instruction.length;
         executed++;
     }
-    h->budget += block->instructions - executed;
+    h->retired -= block->instructions - executed;
+    if (executed == 0)
+        h->cut[h->cut_at++ % RECENT_CUT] = (struct recent){h->block_pc, h->retired};
     block->count--;
     blocks_expand(h->machine, shadow_mapped(h, h->block_pc), parcel_of(h->block_pc), 1, executed);
     if (undo)

@@ -15,9 +15,16 @@ enum {
 
 bool clint_contains(uint64_t address) { return address - CLINT_BASE < CLINT_SIZE; }
 
+void clint_set_timer(hart *h, uint64_t mtimecmp)
+{
+    h->mtimecmp = mtimecmp;
+    if (__builtin_mul_overflow(mtimecmp, (uint64_t)h->machine->config.instructions_per_tick, &h->timer_due))
+        h->timer_due = ~0ull; /* never */
+}
+
 bool clint_timer_pending(const hart *h, uint64_t now)
 {
-    return now / h->machine->config.instructions_per_tick >= h->mtimecmp;
+    return now >= h->timer_due;
 }
 
 /* Part of a 64-bit register: the bytes that an access of this width sees. */
@@ -63,7 +70,7 @@ void clint_write(hart *h, uint64_t address, uint32_t width, uint64_t value, int 
         target->lines = (target->lines & ~BIT(IRQ_MSIP)) | (value & 1) << IRQ_MSIP;
     } else if (offset >= MTIMECMP && offset < MTIMECMP + 8ull * machine->config.harts) {
         hart *target = &machine->harts[(offset - MTIMECMP) / 8];
-        target->mtimecmp = merge(target->mtimecmp, offset, width, value);
+        clint_set_timer(target, merge(target->mtimecmp, offset, width, value));
     }
     /* mtime is read-only here: virtual time belongs to the machine.  A write is ignored. */
 }

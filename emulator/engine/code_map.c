@@ -67,6 +67,7 @@ void shadow_map(hart *h, uint64_t virtual, struct code_page *code)
         free(old.used);
     }
     insert(map, (struct code_slot){virtual >> PAGE_SHIFT, code});
+    h->page_start = NO_PAGE;
 }
 
 void shadow_unmap_all(hart *h)
@@ -77,4 +78,5 @@ void shadow_unmap_all(hart *h)
             map->slots[map->used[i]].page = EMPTY;
         map->used_count = 0;
     }
+    h->page_start = NO_PAGE;
 }

@@ -74,18 +74,18 @@ static void write_fcsr(hart *h, uint64_t value)
 
 static uint64_t counter(const hart *h, uint64_t offset, uint32_t bit)
 {
-    return (h->csr.mcountinhibit & BIT(bit) ? 0 : hart_retired(h)) + offset;
+    return (h->csr.mcountinhibit & BIT(bit) ? 0 : h->retired) + offset;
 }
 
 /* A written counter holds the value for the next instruction: this one's own increment is lost (manual, 3.1.10). */
 static uint64_t counter_offset(const hart *h, uint64_t value, uint32_t bit)
 {
-    return value - (h->csr.mcountinhibit & BIT(bit) ? 0 : hart_retired(h) + 1);
+    return value - (h->csr.mcountinhibit & BIT(bit) ? 0 : h->retired + 1);
 }
 
 static void inhibit(hart *h, uint64_t value)
 {
-    const uint64_t changed = (h->csr.mcountinhibit ^ value) & 5, now = hart_retired(h) + 1;
+    const uint64_t changed = (h->csr.mcountinhibit ^ value) & 5, now = h->retired + 1;
 
     if (changed & 1)
         h->csr.mcycle_offset += value & 1 ? now : -now;

@@ -193,16 +193,16 @@ static void intercepted(hart *h, uint64_t pc, uint32_t bits, bool counted)
     uint32_t cause;
 
     h->pc = pc + 4;
-    h->budget += counted; /* not retired yet */
+    h->retired -= counted; /* not retired yet */
     cause = execute(h, bits, &value, &ask_interrupts);
-    h->budget -= counted;
+    h->retired += counted;
     if (cause != CAUSE_NONE) {
         blocks_cut(h, pc, bits != 0x00000073);
         trap_enter(h, cause, value, pc);
         return;
     }
     if (!counted) {
-        h->budget -= 1;
+        h->retired += 1;
         code->counts[parcel_of(pc)]++;
     }
     if (ask_interrupts)
@@ -255,6 +255,8 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
     case CAUSE_ILLEGAL:
         if (take_over(h, pc, h->machine->config.per_instruction)) /* at a page's end: see intercept() in shadow.c */
             break;
+        if (parcel_of(pc) == 0 && shadow_mapped(h, pc) != NULL)
+            shadow_mapped(h, pc)->begins_empty = true;
         blocks_cut(h, pc, true);
         trap_enter(h, CAUSE_ILLEGAL, shadow_instruction(h, pc, &instruction) ? instruction.bits : 0, pc);
         break;
@@ -368,7 +370,7 @@ bool emulate_device_access(hart *h, uint64_t pc)
         trap_enter(h, is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS, address, pc);
         return false;
     }
-    h->budget -= 1; /* retired */
+    h->retired += 1;
     observe_device_access(h);
     code->counts[parcel_of(pc)] += 1;
     h->pc = pc + instruction.length;

@@ -62,7 +62,11 @@ void hart_select_tlb(hart *h)
     const bool open = h->privilege == MODE_S && (h->csr.mstatus & MSTATUS_SUM);
     const uint32_t tlb = h->privilege == MODE_U ? TLB_USER : h->privilege == MODE_S && !open ? TLB_SUPERVISOR : TLB_THIRD;
 
-    h->codes = &h->regimes[h->privilege == MODE_M ? 0 : 1];
+    struct code_map *codes = &h->regimes[h->privilege == MODE_M ? 0 : 1];
+
+    if (codes != h->codes)
+        h->page_start = NO_PAGE;
+    h->codes = codes;
     if (tlb == TLB_THIRD && h->third_tlb_open != open) {
         h->third_tlb_open = open;
         hart_flush_tlb(h);
@@ -139,7 +143,19 @@ void hart_flush_tlb(hart *h)
     h->mxr_used = false;
 }
 
-void hart_attend(hart *h) { h->floor = INT64_MAX; }
+void hart_attend(hart *h) { h->fast_end = 0; }
+
+/*
+ * From a hook: end the run in front of the block or instruction at pc.  A pc that has been written spares Unicorn the search
+ * through all its translations for the place where it stopped, much of what a short slice costs.
+ */
+void hart_leave(hart *h, uint64_t pc)
+{
+    h->pc = pc;
+    h->pc_known = true;
+    set_register(h, UC_RISCV_REG_PC, pc);
+    uc_emu_stop(h->uc);
+}
 
 void hart_add_capture_hook(hart *h, uint64_t virtual)
 {
@@ -160,7 +176,10 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     h->codes = &h->regimes[0];
     h->tlb = TLB_THIRD;
     h->fault_cause = CAUSE_NONE;
-    h->mtimecmp = ~0ull;
+    clint_set_timer(h, ~0ull);
+    h->page_start = NO_PAGE;
+    for (uint32_t i = 0; i < RECENT; i++)
+        h->recent[i].retired = ~0ull;
     h->reservation.physical = ~0ull;
     h->last_trap_retired = ~0ull;
     code_map_create(&h->regimes[0]);
@@ -276,12 +295,14 @@ void hart_run_slice(hart *h, uint64_t instructions)
 {
     struct replug_machine *machine = h->machine;
 
-    h->budget = h->granted = (int64_t)instructions;
-    h->floor = machine->modelled || machine->config.per_instruction ? INT64_MAX : 0;
+    h->slice_end = instructions < ~h->retired ? h->retired + instructions : ~0ull;
+    h->fast_end = machine->modelled || machine->config.per_instruction ? 0 : h->slice_end;
     h->ended = machine->stop != 0;
-    while (!h->ended && h->budget > 0) {
+    while (!h->ended && h->retired < h->slice_end) {
         const uc_err error = uc_emu_start(h->uc, h->pc, 0, 0, 0);
-        h->pc = get_pc(h);
+        if (!h->pc_known)
+            h->pc = get_pc(h);
+        h->pc_known = false;
         if (h->patch_pending) {
             shadow_patch(h);
         } else if (h->release_pending) {
@@ -304,6 +325,4 @@ void hart_run_slice(hart *h, uint64_t instructions)
     }
     if (h->crossing_armed)
         shadow_disarm_crossing(h);
-    h->retired += (uint64_t)(h->granted - h->budget);
-    h->granted = h->budget = 0;
 }

@@ -134,7 +134,7 @@ uint64_t machine_now(const hart *h)
 {
     const struct replug_machine *machine = h->machine;
     const bool mine = machine->in_slice && &machine->harts[machine->turn] == h;
-    return machine->time + (mine ? hart_retired(h) - h->slice_base : 0);
+    return machine->time + (mine ? h->retired - h->slice_base : 0);
 }
 
 /* Harts run their slices one after another over the same stretch of time; a hart that reads the clock must not find
@@ -258,6 +258,37 @@ static uint64_t total(const struct replug_machine *machine)
     return sum;
 }
 
+/*
+ * The slice of this hart has ended.  Where no other hart has anything to do, the same one goes on at once: do what replug_run
+ * would do, without leaving Unicorn.  False: it is replug_run's turn.
+ */
+bool machine_continue(hart *h)
+{
+    struct replug_machine *machine = h->machine;
+    const uint64_t used = h->retired - h->slice_base;
+    const uint64_t time = machine->time + (used > machine->longest ? used : machine->longest);
+
+    if (used < machine->planned || h->retired >= h->run_end || time >= machine->next_event || machine->stop != 0 ||
+        machine->stop_requested || h->crossing_armed)
+        return false;
+    for (uint32_t i = 0; i < machine->config.harts; i++) {
+        hart *other = &machine->harts[i];
+        const uint64_t timer = (uint64_t)clint_timer_pending(other, time) << IRQ_MTIP;
+        if (other != h && (!other->waiting || ((trap_pending(other) | timer) & other->csr.mie) != 0))
+            return false;
+    }
+    end_slice(h);
+    end_round(machine);
+    machine->turn = h->id;
+    if ((trap_pending(h) & h->csr.mie) != 0)
+        return false; /* perhaps to be taken, which moves the pc */
+    begin_slice(h);
+    h->slice_end = machine->planned < h->run_end - h->retired ? h->retired + machine->planned : h->run_end;
+    if (h->fast_end != 0)
+        h->fast_end = h->slice_end;
+    return true;
+}
+
 int replug_run(replug_machine *machine, uint64_t max_instructions)
 {
     uint64_t done = total(machine);
@@ -284,9 +315,10 @@ int replug_run(replug_machine *machine, uint64_t max_instructions)
         const uint64_t left = used < machine->planned ? machine->planned - used : 0;
         if (done >= limit)
             return REPLUG_STOP_LIMIT;
+        h->run_end = limit - done < ~before ? before + (limit - done) : ~0ull;
         hart_run_slice(h, left < limit - done ? left : limit - done);
         done += h->retired - before;
-        if (h->waiting || h->retired - h->slice_base >= machine->planned)
+        if (machine->in_slice && (h->waiting || h->retired - h->slice_base >= machine->planned))
             end_slice(h);
         if (machine->stop != 0)
             return machine->stop;

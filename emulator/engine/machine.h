@@ -135,26 +135,34 @@ struct csrs {
     uint64_t pmpaddr[64];
 };
 
-enum { RECENT = 64 };
+enum { RECENT = 128, RECENT_CUT = 8 }; /* instructions; blocks */
+#define NO_PAGE BIT(63) /* nobody can run there: neither a physical nor a canonical address */
 
 typedef struct hart {
     /* What the block hook touches comes first: one or two cache lines. */
-    int64_t budget;         /* instructions left in this slice */
-    int64_t floor;          /* the hook leaves the fast path when budget <= floor */
-    struct code_map *codes; /* of the current translation regime */
+    uint64_t retired;       /* instructions, and all of the block that runs */
+    uint64_t fast_end;      /* the hook leaves the fast path when so many have retired; 0: at every block */
+    uint64_t page_start;    /* the page that the latest block is in, or NO_PAGE */
+    struct block *page_blocks;
     uint64_t block_pc;      /* the block that runs; counting by instruction: the instruction that runs */
     struct block *block;
-    uint32_t recent_at;
-    uint64_t recent[RECENT];
+    struct recent {
+        uint64_t pc, retired; /* start of a block, and how many instructions had retired before it */
+    } recent[RECENT];       /* by `retired`, so that the hook has no position to keep */
+    struct recent cut[RECENT_CUT]; /* blocks of which nothing retired: their place is taken by the next one */
+    uint32_t cut_at;
+    struct code_map *codes; /* of the current translation regime */
 
     uc_engine *uc;
     struct replug_machine *machine;
     uint32_t id;
     uint64_t pc;            /* outside a run */
+    bool pc_known;          /* the run was left at a border, and pc says where */
     uint32_t privilege;
     struct csrs csr;
     uint64_t lines;         /* interrupt wires: MSIP, MTIP (computed), MEIP, SEIP */
     uint64_t mtimecmp;
+    uint64_t timer_due;     /* virtual time at which mtime reaches mtimecmp */
     bool waiting;           /* in wfi */
     struct reservation {    /* of LR; address ~0: none */
         uint64_t physical, value;
@@ -162,8 +170,8 @@ typedef struct hart {
     } reservation;
     uint32_t unicorn_fs;    /* the FS field that Unicorn has */
 
-    uint64_t retired;       /* at the last settlement */
-    int64_t granted;        /* budget at the last settlement */
+    uint64_t slice_end;     /* when so many have retired, the slice ends at the next border */
+    uint64_t run_end;       /* the same for this call of replug_run */
     uint64_t slice_base;    /* instructions retired when this slice began */
     uint64_t trap_count;
     uint64_t last_trap_retired;
@@ -262,6 +270,8 @@ void machine_fail(struct replug_machine *machine, const char *format, ...);
 uint64_t machine_now(const hart *h);
 uint64_t machine_read_time(hart *h); /* the same as the guest sees it: never behind what another hart has seen */
 
+bool machine_continue(hart *h); /* from the block hook, at the end of a slice */
+
 /* hart.c */
 bool hart_create(struct replug_machine *machine, hart *h, uint32_t id);
 void hart_destroy(hart *h);
@@ -279,7 +289,7 @@ uint64_t hart_get_fcsr(hart *h);
 void hart_set_fcsr(hart *h, uint64_t value);
 void hart_flush_tlb(hart *h);
 void hart_add_capture_hook(hart *h, uint64_t virtual);
-static inline uint64_t hart_retired(const hart *h) { return h->retired + (uint64_t)(h->granted - h->budget); }
+void hart_leave(hart *h, uint64_t pc);
 void hart_attend(hart *h); /* make the block hook leave its fast path at the next block */
 
 /* blocks.c */
@@ -345,6 +355,7 @@ void snapshot_destroy(struct replug_machine *machine);
 bool clint_contains(uint64_t address);
 uint64_t clint_read(hart *h, uint64_t address, uint32_t width, int *fault);
 void clint_write(hart *h, uint64_t address, uint32_t width, uint64_t value, int *fault);
+void clint_set_timer(hart *h, uint64_t mtimecmp);
 bool clint_timer_pending(const hart *h, uint64_t now);
 
 /* observe.c */

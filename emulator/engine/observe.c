@@ -235,7 +235,7 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
     if (h->machine->event_count >= BATCH)
         settle(h->machine, h->machine->event_count); /* the block before has ended: nothing of it can be taken back */
     h->open_events = h->machine->event_count;
-    h->open_instret = hart_retired(h);
+    h->open_instret = h->retired;
     for (const struct block_mark *mark = code->marks; mark != NULL; mark = mark->next) {
         if (mark->parcel != parcel_of(pc))
             continue;

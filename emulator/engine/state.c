@@ -68,7 +68,10 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->reservation.value = in->reservation_value;
     h->reservation.width = (uint32_t)in->reservation_width;
     h->lines = in->lines;
-    h->mtimecmp = in->mtimecmp;
+    clint_set_timer(h, in->mtimecmp);
+    for (uint32_t i = 0; i < RECENT; i++)
+        h->recent[i].retired = ~0ull;
+    h->cut_at = 0;
     h->waiting = in->waiting != 0;
     h->retired = in->retired;
     h->slice_base = in->slice_base;

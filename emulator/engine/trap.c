@@ -35,8 +35,8 @@ static void watch_for_wildness(hart *h, uint64_t cause, uint64_t value, uint64_t
         h->repeated_traps = 0;
     }
     h->repeated_traps++;
-    if (hart_retired(h) != h->last_trap_retired) {
-        h->last_trap_retired = hart_retired(h);
+    if (h->retired != h->last_trap_retired) {
+        h->last_trap_retired = h->retired;
         h->barren_traps = 0;
     } else {
         h->barren_traps++;
