@@ -232,7 +232,7 @@ void decode(uint32_t bits, uint32_t xlen, struct instruction *out)
         break;
     case 0x53: { /* OP-FP: comparisons, classification and moves to x write an integer register */
         const uint32_t operation = field(bits, 31, 27);
-        out->kind = KIND_FLOAT;
+        out->kind = operation == 0x05 && function < 2 && field(bits, 26, 25) < 2 ? KIND_FLOAT_MINMAX : KIND_FLOAT;
         if (operation != 0x14 && operation != 0x18 && operation != 0x1c)
             out->rd += FLOAT_BASE;
         if (operation != 0x1a && operation != 0x1e)

@@ -26,6 +26,7 @@ enum kind {
     KIND_SYSTEM,    /* ecall, xret, wfi, sfence.vma and what else lives in that opcode */
     KIND_EBREAK,
     KIND_FLOAT,
+    KIND_FLOAT_MINMAX, /* fmin, fmax: Unicorn's follow an older rule for NaNs */
     KIND_RESERVED, /* a compressed encoding that must raise an exception and that Unicorn lets pass */
     KIND_UNKNOWN
 };
@@ -51,7 +52,7 @@ void decode(uint32_t bits, uint32_t xlen, struct instruction *out);
 /* True for what is illegal while mstatus.FS is Off. */
 static inline bool is_floating(const struct instruction *instruction)
 {
-    return instruction->kind == KIND_FLOAT || instruction->kind == KIND_CSR_FLOAT ||
+    return instruction->kind == KIND_FLOAT || instruction->kind == KIND_FLOAT_MINMAX || instruction->kind == KIND_CSR_FLOAT ||
            (instruction->kind == KIND_LOAD && instruction->rd >= FLOAT_BASE) ||
            (instruction->kind == KIND_STORE && instruction->rs2 >= FLOAT_BASE);
 }
@@ -60,7 +61,8 @@ static inline bool is_floating(const struct instruction *instruction)
 static inline bool is_intercepted(const struct instruction *instruction)
 {
     return instruction->kind == KIND_CSR || instruction->kind == KIND_SYSTEM || instruction->kind == KIND_FENCE_I ||
-           instruction->kind == KIND_LR || instruction->kind == KIND_SC || instruction->kind == KIND_RESERVED;
+           instruction->kind == KIND_LR || instruction->kind == KIND_SC || instruction->kind == KIND_FLOAT_MINMAX ||
+           instruction->kind == KIND_RESERVED;
 }
 
 #endif

@@ -149,6 +149,7 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     switch (bits_of(bits, 6, 0)) {
     case 0x0f: h->sync_pending = true; return CAUSE_NONE; /* fence.i */
     case 0x2f: return execute_atomic(h, bits, value);
+    case 0x53: return hart_floats(h) && minmax_execute(h, bits) ? CAUSE_NONE : CAUSE_ILLEGAL;
     case 0x73: break;
     default: return CAUSE_ILLEGAL; /* floating-point with FS Off */
     }

@@ -105,7 +105,8 @@ void hart_push_fs(hart *h)
 {
     const uint32_t wanted = hart_floats(h) ? (h->csr.mstatus & MSTATUS_FS) >> 13 : 1;
 
-    if (wanted != h->unicorn_fs) {
+    /* Initial and Clean turn into Dirty in Unicorn unseen: what it has is known for sure only when it is Dirty or Off. */
+    if (wanted != h->unicorn_fs || (hart_floats(h) && wanted != 3)) {
         unicorn_csr(h, UC_RISCV_REG_MSTATUS, true, (uint64_t)wanted << 13);
         h->unicorn_fs = wanted;
     }

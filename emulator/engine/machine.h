@@ -11,6 +11,7 @@
  *   trap.c       trap entry, xret, interrupts
  *   csr.c        the CSRs
  *   emulate.c    the intercepted instructions, and loads and stores to devices
+ *   minmax.c     fmin and fmax
  *   clint.c      msip, mtimecmp, mtime
  *   observe.c    marks, events, the in-order cost model
  *   paths.c      from the marks that harts pass to what each named path cost
@@ -350,6 +351,9 @@ uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store);
 /* snapshot.c */
 void snapshot_keep(struct replug_machine *machine, uint64_t page); /* the page is about to change */
 void snapshot_destroy(struct replug_machine *machine);
+
+/* minmax.c */
+bool minmax_execute(hart *h, uint32_t bits);
 
 /* clint.c */
 bool clint_contains(uint64_t address);

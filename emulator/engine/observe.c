@@ -43,7 +43,8 @@ static uint32_t latency(const replug_pipeline *costs, const struct instruction *
     switch (instruction->kind) {
     case KIND_LOAD: return instruction->width < 4 ? costs->load_use_narrow : costs->load_use;
     case KIND_MULTIPLY: return costs->multiply;
-    case KIND_FLOAT: return costs->floating;
+    case KIND_FLOAT:
+    case KIND_FLOAT_MINMAX: return costs->floating;
     default: return 0;
     }
 }

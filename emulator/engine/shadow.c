@@ -249,6 +249,8 @@ void shadow_patch(hart *h)
     const uint64_t end = h->pc + h->patch_size;
     struct instruction instruction;
 
+    struct code_page *first = shadow_mapped(h, h->pc);
+
     h->patch_pending = false;
     for (uint64_t pc = h->pc; pc < end; pc += instruction.length) {
         struct code_page *code = shadow_mapped(h, pc);
@@ -261,6 +263,8 @@ void shadow_patch(hart *h)
             return; /* the new block ends here */
         }
     }
+    if (first != NULL) /* it is intercepted already, by way of another block: what is known of this one is out of date */
+        forget_blocks(h->machine, first);
 }
 
 /* --- an instruction that crosses into a page that cannot be fetched ------------------------------------------------ */
