@@ -71,3 +71,9 @@ def host_tool() -> HostTool:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def qemu(host_tool: HostTool) -> str:
+    """Path of QEMU, the reference for whole machines."""
+    return host_tool("qemu-system-riscv64", "qemu-system-misc")

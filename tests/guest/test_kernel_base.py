@@ -25,7 +25,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 QEMU = shutil.which("qemu-system-riscv64")
 DATA = bytes((i * i // 7 + i) % 251 for i in range(300_000))
 
-needs_qemu = pytest.mark.skipif(QEMU is None, reason="needs qemu-system-riscv64")
+needs_qemu = pytest.mark.usefixtures("qemu")
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The device tree: its format, against dtc and itself, and its contents, against QEMU's for `virt`."""
 
-import shutil
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,10 +134,7 @@ def without_phandles(root: Node) -> dict[str, dict[str, bytes]]:
     return flat
 
 
-def test_agrees_with_qemu(tmp_path: Path) -> None:
-    qemu = shutil.which("qemu-system-riscv64")
-    if qemu is None:
-        pytest.skip("qemu-system-riscv64 is not installed")
+def test_agrees_with_qemu(tmp_path: Path, qemu: str) -> None:
     dump = tmp_path / "qemu.dtb"
     machine = f"virt,dumpdtb={dump}"
     command = [qemu, "-machine", machine, "-bios", "none", "-smp", "4", "-m", "128M", "-display", "none"]
@@ -156,10 +153,10 @@ def test_agrees_with_qemu(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [TreeOptions(), FULL, TreeOptions(harts=32)], ids=["1", "4", "32"])
-def test_dtc_takes_it_without_warnings(options: TreeOptions, tmp_path: Path) -> None:
-    dtc = shutil.which("dtc")
-    if dtc is None:
-        pytest.skip("dtc (device-tree-compiler) is not installed")
+def test_dtc_takes_it_without_warnings(
+    options: TreeOptions, tmp_path: Path, host_tool: Callable[[str, str], str]
+) -> None:
+    dtc = host_tool("dtc", "device-tree-compiler")
     blob, source, again = (tmp_path / name for name in ("blob.dtb", "source.dts", "again.dtb"))
     blob.write_bytes(device_tree(options))
 
