@@ -20,7 +20,7 @@ class Tables:
     writes: list[tuple[int, bytes]]
 
 
-class _Builder:
+class TableBuilder:
     """Tables in RAM from page `first` on."""
 
     def __init__(self, levels: int, xlen: int, ram: int, first: int) -> None:
@@ -86,7 +86,7 @@ def _bases(xlen: int, levels: int, ram: int, pages: int) -> tuple[int, ...]:
 def make_tables(rng: Random, xlen: int, ram: int, pages: int, first: int) -> Tables:
     """Tables in RAM from page `first` on; at most seven pages of them."""
     levels = 2 if xlen == 32 else rng.choice((3, 3, 4))
-    build = _Builder(levels, xlen, ram, first)
+    build = TableBuilder(levels, xlen, ram, first)
     base = rng.choice(_bases(xlen, levels, ram, pages))
     user = rng.choice((0, U))
     noise = rng.choice((0.0, 0.0, 0.1, 0.5))
