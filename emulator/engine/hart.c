@@ -277,9 +277,10 @@ static void settle_ebreak(hart *h)
         const uint64_t pc = h->pc;
         blocks_cut(h, pc, true);
         shadow_disarm_crossing(h);
-        cause = translate(h, pc + 2, ACCESS_FETCH, h->privilege, false, &physical, &allowed);
+        const uint64_t behind = h->machine->config.xlen == 64 ? pc + 2 : (uint32_t)(pc + 2);
+        cause = translate(h, behind, ACCESS_FETCH, h->privilege, false, &physical, &allowed);
         if (cause != CAUSE_NONE)
-            trap_enter(h, cause, pc + 2, pc);
+            trap_enter(h, cause, behind, pc);
         return;
     }
     if (!shadow_instruction(h, h->pc, &instruction) || instruction.kind != KIND_EBREAK) {

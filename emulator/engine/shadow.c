@@ -281,7 +281,9 @@ bool shadow_arm_crossing(hart *h, uint64_t page)
 
     if (h->crossing_armed)
         shadow_disarm_crossing(h);
-    if (code == NULL || page - (pc & ~(uint64_t)(PAGE_SIZE - 1)) != PAGE_SIZE)
+    const uint64_t mask = h->machine->config.xlen == 64 ? ~0ull : 0xffffffff;
+
+    if (code == NULL || ((page - (pc & ~(uint64_t)(PAGE_SIZE - 1))) & mask) != PAGE_SIZE)
         return false; /* not the page that follows */
     while (parcel_of(pc) != PARCELS - 1) {
         if (!shadow_instruction_at(h, code, pc, &instruction) || parcel_of(pc) + instruction.length / 2 >= PARCELS)
