@@ -186,9 +186,9 @@ static void cut_instruction(hart *h, uint64_t pc)
 
 /*
  * The block that runs stops before the instruction at pc: give back what did not retire.  `undo` takes back its marks
- * as well: a load that faults will be executed again, an ecall will not.
+ * as well: a load that faults will be executed again, an ecall will not.  Returns how many instructions of the block ran.
  */
-void blocks_cut(hart *h, uint64_t pc, bool undo)
+uint32_t blocks_cut(hart *h, uint64_t pc, bool undo)
 {
     struct block *block = h->block;
     struct instruction instruction;
@@ -197,10 +197,10 @@ void blocks_cut(hart *h, uint64_t pc, bool undo)
 
     if (h->machine->config.per_instruction) {
         cut_instruction(h, pc);
-        return;
+        return 0;
     }
     if (block == NULL || pc < at || pc >= at + (block->size & ~NOT_PLAIN))
-        return; /* it ran to its end: the fault belongs to what comes after it */
+        return 0; /* it ran to its end: the fault belongs to what comes after it */
     while (at < pc && shadow_instruction(h, at, &instruction)) {
         at += instruction.length;
         executed++;
@@ -213,5 +213,6 @@ void blocks_cut(hart *h, uint64_t pc, bool undo)
     if (undo)
         observe_cut(h, block, executed);
     h->block = NULL;
+    return executed;
 }
 

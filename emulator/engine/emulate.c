@@ -335,8 +335,8 @@ static uint64_t extend(uint64_t value, const struct instruction *instruction)
     return instruction->is_signed ? (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits)) : value;
 }
 
-/* The load or store at pc goes to a device.  The block is already cut in front of it. */
-bool emulate_device_access(hart *h, uint64_t pc)
+/* The load or store at pc goes to a device.  The block is already cut in front of it, so many instructions in. */
+bool emulate_device_access(hart *h, uint64_t pc, const struct block *block, uint32_t executed)
 {
     struct instruction instruction;
     struct code_page *code = shadow_mapped(h, pc);
@@ -367,12 +367,12 @@ bool emulate_device_access(hart *h, uint64_t pc)
         device_write(h, physical, instruction.width,
                      instruction.width == 8 ? value : value & (BIT(8 * instruction.width) - 1), &fault);
     }
+    observe_cut(h, block, executed + !fault);
     if (fault) {
         trap_enter(h, is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS, address, pc);
         return false;
     }
     h->retired += 1;
-    observe_device_access(h);
     code->counts[parcel_of(pc)] += 1;
     h->pc = pc + instruction.length;
     return true;

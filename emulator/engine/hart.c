@@ -255,10 +255,12 @@ static void settle_fault(hart *h)
             trap_enter(h, cause, h->fault_address, pc);
         return;
     }
-    blocks_cut(h, pc, true);
     if (cause == CAUSE_DEVICE) {
-        emulate_device_access(h, pc);
+        const struct block block = h->block != NULL ? *h->block : (struct block){.size = 0};
+        const uint32_t executed = blocks_cut(h, pc, false);
+        emulate_device_access(h, pc, &block, executed);
     } else {
+        blocks_cut(h, pc, true);
         bool is_store;
         const uint64_t value = emulate_fault_address(h, pc, &is_store);
         /* The load half of an AMO faults as a load, but is a store to the guest (manual, "mcause"). */

@@ -296,7 +296,7 @@ void hart_attend(hart *h); /* make the block hook leave its fast path at the nex
 /* blocks.c */
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
-void blocks_cut(hart *h, uint64_t pc, bool undo);
+uint32_t blocks_cut(hart *h, uint64_t pc, bool undo);
 void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
                    uint32_t instructions);
 
@@ -345,7 +345,7 @@ bool csr_accessible(hart *h, uint32_t number, bool writes);
 
 /* emulate.c */
 void emulate_hook(uc_engine *uc, uint32_t cause, void *user);
-bool emulate_device_access(hart *h, uint64_t pc);
+bool emulate_device_access(hart *h, uint64_t pc, const struct block *block, uint32_t executed);
 uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store);
 
 /* snapshot.c */
@@ -366,7 +366,6 @@ bool clint_timer_pending(const hart *h, uint64_t now);
 void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc);
 void observe_new_block(hart *h, struct code_page *code, struct block *block, uint32_t parcel, uint64_t pc);
 void observe_cut(hart *h, const struct block *block, uint32_t executed);
-void observe_device_access(hart *h);
 void observe_trap(hart *h);
 void observe_flush(struct replug_machine *machine);
 uint32_t observe_cost(const struct replug_machine *machine, const struct instruction *list, uint32_t count);

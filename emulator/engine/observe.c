@@ -289,12 +289,6 @@ void observe_cut(hart *h, const struct block *block, uint32_t executed)
     h->open_events = machine->event_count;
 }
 
-void observe_device_access(hart *h)
-{
-    if (h->machine->modelled)
-        h->cycles += 1;
-}
-
 void observe_trap(hart *h)
 {
     if (!h->machine->modelled)
