@@ -95,6 +95,30 @@ def test_a_fence_of_one_hart_is_enough_for_its_own_second_store(guest: Guest) ->
         assert machine.engine.get_x(0, S0) == sum(range(2, 12))
 
 
+def test_a_store_that_changed_nothing_and_one_that_does(guest: Guest) -> None:
+    """A fence that finds nothing to do, and the store behind it."""
+    image = guest(f"""
+        la t0, patch
+        la t3, values
+        li s2, 5
+        jal patch
+    1:  lw t1, 0(t3)
+        addi t3, t3, 4
+        sw t1, 0(t0)
+        fence.i
+        jal patch
+        slli s0, s0, 4
+        add s0, s0, a0
+        addi s2, s2, -1
+        bnez s2, 1b
+        wfi
+        {PATCH}
+    values: .word {LI_A0_1}, {LI_A0_1}, {LI_A0_1}, {LI_A0_1 + (1 << 20)}, {LI_A0_1}""")
+    with Machine(image) as machine:
+        assert machine.run(10_000).reason == "idle"
+        assert machine.engine.get_x(0, S0) == 0x11121
+
+
 def test_what_a_device_or_debugger_has_stored(guest: Guest) -> None:
     image = guest(f"""
     1:  fence.i

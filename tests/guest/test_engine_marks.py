@@ -14,17 +14,25 @@ Guest = Callable[[str], Path]
 BEGIN = 1
 PIPELINE = Pipeline(load_use=2, multiply=3, trap=10, csr=4)
 
-# The load faults the first time; the handler makes its address good, and the block runs again from there.
-FAULTS = """
+# It faults the first time; the handler makes its address good, and the block runs again from there.
+FAULTING = {
+    "nothing there": ("ld t0, 0(a0)", 0x7000_0000),
+    "misaligned": ("amoadd.d t0, zero, (a0)", 0x8000_0001),
+}
+
+
+def faults(kind: str = "nothing there") -> str:
+    instruction, address = FAULTING[kind]
+    return f"""
     .option norvc
     la t6, handler
     csrw mtvec, t6
-    li a0, 0x70000000
+    li a0, {address}
     j here
 here:
     nop
 m0: addi s0, s0, 1
-m1: ld t0, 0(a0)
+m1: {instruction}
 m2: addi s1, s1, 1
     nop
 m3: wfi
@@ -36,6 +44,8 @@ handler:
     .balign 8
 word: .dword 77
 """
+
+
 NAMES = ("m0", "m1", "m2", "m3")
 
 
@@ -66,9 +76,10 @@ def at(machine: Machine, label: str) -> int:
 
 
 @pytest.mark.parametrize("modelled", [False, True])
-def test_what_a_fault_cuts_off_has_not_been_passed(guest: Guest, modelled: bool) -> None:
-    """m0 in front of the load: once. The load: when it retires. What is behind it: once."""
-    with Machine(guest(FAULTS)) as machine:
+@pytest.mark.parametrize("kind", FAULTING)
+def test_what_a_fault_cuts_off_has_not_been_passed(guest: Guest, kind: str, modelled: bool) -> None:
+    """m0 in front of what faults: once. m1: when it retires. What is behind it: once."""
+    with Machine(guest(faults(kind))) as machine:
         marks = marked(machine)
         if modelled:
             machine.engine.set_pipeline(PIPELINE)
@@ -84,7 +95,7 @@ def test_what_a_fault_cuts_off_has_not_been_passed(guest: Guest, modelled: bool)
 
 def test_captured_registers(guest: Guest) -> None:
     """As they are when the instruction is reached, also where its own block has changed them."""
-    with Machine(guest(FAULTS)) as machine:
+    with Machine(guest(faults())) as machine:
         marks = marked(machine, {"m0": 8, "m1": 8, "m2": 5, "m3": 9})
         machine.run(1000)
         found = {marks[event.mark]: event.value for event in machine.engine.drain_events()}
@@ -95,7 +106,7 @@ def test_cycles_with_and_without_a_fault(guest: Guest) -> None:
     """A fault in the middle adds the trap, the handler and the way back, and nothing else."""
 
     def run(address: int) -> list[Event]:
-        with Machine(guest(FAULTS)) as machine:
+        with Machine(guest(faults())) as machine:
             marked(machine)
             machine.engine.set_pipeline(PIPELINE)
             at(machine, "here")
@@ -140,7 +151,7 @@ def test_a_device_access_cuts_a_block_and_takes_nothing_away(guest: Guest) -> No
 
 
 def test_two_harts_take_back_only_their_own(guest: Guest) -> None:
-    with Machine(guest(FAULTS), MachineOptions(harts=2, quantum=3)) as machine:
+    with Machine(guest(faults()), MachineOptions(harts=2, quantum=3)) as machine:
         marks = marked(machine)
         assert machine.run(1000).reason == "idle"
         passed = machine.engine.drain_events()

@@ -93,6 +93,25 @@ def test_another_hart_has_run(guest: Guest, stores: str) -> None:
         assert machine.engine.get_x(0, S0) == 1
 
 
+def test_the_handler_has_no_reservation(guest: Guest) -> None:
+    text = """
+        la t6, handler
+        csrw mtvec, t6
+        la a0, cell
+        lr.d t0, (a0)
+        ecall
+        .balign 4
+    handler:
+        sc.d s0, t0, (a0)
+    1:  j 1b
+        .data
+        .balign 8
+    cell: .dword 5"""
+    with Machine(guest(text)) as machine:
+        machine.run(60)
+        assert (machine.engine.traps(0), machine.engine.get_x(0, S0)) == (1, 1)
+
+
 def test_an_interrupt_in_between(guest: Guest) -> None:
     """The handler neither loads nor stores."""
     between = """

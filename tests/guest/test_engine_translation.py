@@ -158,6 +158,30 @@ def test_user_pages_close_when_sum_is_cleared(guest: Guest) -> None:
     assert (x(machine, S1), x(machine, S11), x(machine, S10)) == (0, 1 + 1, 3)  # the fault, then ebreak
 
 
+def test_user_pages_close_for_supervisor_mode_itself(guest: Guest) -> None:
+    """Code in S-mode, in a gigapage of its own; no MPRV."""
+    machine = machine_of(guest, f"""
+        li t0, {satp(TABLES, 1)}
+        li t1, 0x40000
+        csrw satp, t0
+        li t6, 0x800
+        csrs mstatus, t6
+        la t6, 1f
+        csrw mepc, t6
+        mret
+    1:  csrs sstatus, t1
+        ld s0, 0(a0)
+        csrc sstatus, t1
+        ld s1, 0(a0)""")  # fmt: skip
+    build = TableBuilder(3, 64, RAM, TABLES)
+    build.map(VIRTUAL, PAGE_A, 0, LEAF | U)
+    build.map(RAM, RAM, 2, LEAF)
+    for address, data in build.writes():
+        machine.engine.ram_write(address, data)
+    machine.run(200)
+    assert (x(machine, S0), x(machine, S1), x(machine, S11)) == (0xA, 0, 2)
+
+
 def test_executable_pages_close_when_mxr_is_cleared(guest: Guest) -> None:
     machine = machine_of(guest, f"""
         li t0, {satp(TABLES, 1)}
@@ -188,19 +212,22 @@ def test_protection_closes_at_once(guest: Guest) -> None:
 
 
 def test_the_first_store_sets_the_dirty_bit(guest: Guest) -> None:
-    """Also where a load has been there before: A then, D now."""
+    """Also where a load has been there before (A then, D now), and stores through another address."""
     machine = machine_of(guest, f"""
         li t0, {satp(TABLES, 1)}
         li a1, {VIRTUAL + 0x1000}
+        li a2, {VIRTUAL + 0x2000}
         csrw satp, t0
         {MPRV_AS_SUPERVISOR}
+        sd zero, 16(a2)
         ld s0, 0(a1)
         ld s1, 0(a0)
         ld s2, 0(a1)
         sd zero, 8(a0)
         ld s3, 0(a1)""")  # fmt: skip
     entry = PAGE_A >> 12 << 10 | LEAF & ~(A | D)
-    tables(machine, TABLES, {VIRTUAL: (PAGE_A, LEAF & ~(A | D)), VIRTUAL + 0x1000: (entry_of(TABLES), LEAF)})
+    places = {VIRTUAL + 0x1000: (entry_of(TABLES), LEAF), VIRTUAL + 0x2000: (PAGE_A, LEAF)}
+    tables(machine, TABLES, {VIRTUAL: (PAGE_A, LEAF & ~(A | D))} | places)
     machine.run(200)
     assert [x(machine, register) for register in (S0, S2, S3)] == [entry, entry | A, entry | A | D]
 

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bugs to be planted in the engine's C sources, and the tests that claim to look for each."""
+
+from dataclasses import dataclass
+
+COUNTS = "tests/guest/test_engine_counts.py::"
+CUT_BLOCKS = "tests/guest/test_engine_cut_blocks.py::"
+COHERENCE = "tests/guest/test_engine_coherence.py::"
+MARKS = "tests/guest/test_engine_marks.py::"
+RESERVATIONS = "tests/guest/test_engine_reservations.py::"
+STRADDLING = "tests/guest/test_engine_straddling.py::"
+TIME = "tests/guest/test_engine_time.py::"
+TRANSLATION = "tests/guest/test_engine_translation.py::"
+TRAPS = "tests/guest/test_engine_traps.py::"
+MEMORY = "tests/guest/test_engine_memory.py::"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`old` is in `file` exactly once and becomes `new`; then one of `tests` fails."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+_CUT = COUNTS + "test_fault_in_the_middle_of_a_block_gives_back_the_rest"
+_BY_ADDRESS = CUT_BLOCKS + "test_counts_add_up_around_faults_and_devices"
+_STORED = COHERENCE + "test_every_hart_fetches_what_one_has_stored"
+_LOST = RESERVATIONS + "test_what_loses_a_reservation"
+_UNMASKED = TRAPS + "test_machine_interrupt_right_behind_what_unmasks_it"
+_UNMASKED_S = TRAPS + "test_supervisor_interrupt_right_behind_what_unmasks_it"
+_TOLD = TRAPS + "test_what_a_trap_tells"
+
+COUNTING = (
+    Bug("a cut block gives back one too many", "blocks.c",
+        "h->retired -= block->instructions - executed;",
+        "h->retired -= block->instructions - executed + 1;", (_CUT,)),
+    Bug("a cut block gives back one too few", "blocks.c",
+        "h->retired -= block->instructions - executed;",
+        "h->retired -= block->instructions - executed - 1;", (_CUT,)),
+    Bug("the instruction that faults counts as executed", "blocks.c",
+        "while (at < pc && shadow", "while (at <= pc && shadow", (_CUT,)),
+    Bug("a cut block still counts as a whole one, too", "blocks.c",
+        "    block->count--;\n", "", (_BY_ADDRESS,)),
+    Bug("the executed part of a cut block is forgotten", "blocks.c",
+        "parcel_of(h->block_pc), 1, executed)", "parcel_of(h->block_pc), 1, 0)", (_BY_ADDRESS,)),
+    Bug("by instruction: what traps counts", "blocks.c",
+        "    h->retired--;\n", "", (CUT_BLOCKS + "test_by_instruction_what_traps_does_not_count",)),
+    Bug("by instruction: what traps counts at its address", "blocks.c",
+        "code->counts[parcel_of(pc)]--;", "code->counts[parcel_of(pc)] -= 0;",
+        (CUT_BLOCKS + "test_by_instruction_what_traps_does_not_count",)),
+    Bug("what is executed by the engine sees itself retired", "emulate.c",
+        "    h->retired -= counted; /* not retired yet */\n", "    counted = counted && bits == 0;\n",
+        (COUNTS + "test_counters_read_by_the_guest_and_by_the_host_agree",)),
+    Bug("what is executed by the engine is taken back for good", "emulate.c",
+        "    h->retired += counted;\n", "", (COUNTS + "test_straight_line_and_loop",)),
+    Bug("a device access does not retire", "emulate.c",
+        "    h->retired += 1;\n    code->counts", "    code->counts",
+        (COUNTS + "test_device_access_in_the_middle_of_a_block_retires_once",)),
+    Bug("a device access does not count at its address", "emulate.c",
+        "code->counts[parcel_of(pc)] += 1;", "code->counts[parcel_of(pc)] += 0;", (_BY_ADDRESS,)),
+    Bug("what straddles pages and is executed by the engine does not retire", "emulate.c",
+        "        h->retired += 1;\n        code->counts", "        code->counts",
+        (STRADDLING + "test_it_counts_once",)),
+    Bug("what straddles pages and is executed by the engine does not count at its address", "emulate.c",
+        "        code->counts[parcel_of(pc)]++;\n", "", (STRADDLING + "test_it_counts_once",)),
+    Bug("a written counter goes on from one more", "csr.c",
+        "h->retired + 1);\n}", "h->retired);\n}",
+        (COUNTS + "test_written_counter_goes_on_from_the_value",)),
+    Bug("an inhibited counter goes on from one less", "csr.c",
+        "now = h->retired + 1;", "now = h->retired;",
+        (COUNTS + "test_inhibited_counter_stands_still",)),
+)  # fmt: skip
+
+TRANSLATING = (
+    Bug("no TLB flush at a write of satp", "csr.c",
+        "    h->csr.satp = value;\n    hart_flush_tlb(h);\n", "    h->csr.satp = value;\n",
+        (TRANSLATION + "test_another_address_space_needs_no_fence",)),
+    Bug("no TLB flush at sfence.vma", "emulate.c",
+        "                hart_flush_tlb(h);\n", "", (TRANSLATION + "test_the_table_changes_itself",)),
+    Bug("no TLB flush at a snapshot", "snapshot.c",
+        "hart_flush_tlb(&machine->harts[i]);", "(void)machine->harts[i];",
+        (TRANSLATION + "test_a_store_behind_a_snapshot_goes_back",)),
+    Bug("no TLB flush at a write of PMP", "csr.c",
+        "        }\n    }\n    hart_flush_tlb(h);\n", "        }\n    }\n",
+        (TRANSLATION + "test_protection_closes_at_once",)),
+    Bug("SUM goes, its TLB stays", "csr.c",
+        "        hart_select_tlb(h);\n", "        (void)h;\n",
+        (TRANSLATION + "test_user_pages_close_for_supervisor_mode_itself",)),
+    Bug("the walk's stores are kept from snapshots", "translate.c",
+        "    snapshot_keep(machine, page);\n    __builtin_memcpy", "    __builtin_memcpy",
+        (TRANSLATION + "test_bits_set_by_the_walk_go_back_with_a_snapshot",)),
+    Bug("a load opens a page whose D bit is clear for stores", "translate.c",
+        "rights &= ~(uint32_t)ALLOW_WRITE;", "rights &= ~0u;",
+        (TRANSLATION + "test_the_first_store_sets_the_dirty_bit",)),
+)  # fmt: skip
+
+CODE = (
+    Bug("translations are forgotten on the first hart only", "shadow.c",
+        "    for (uint32_t i = 0; i < machine->config.harts; i++) {\n        forget_translations",
+        "    for (uint32_t i = 0; i < 1; i++) {\n        forget_translations", (_STORED,)),
+    Bug("translations are not forgotten at all", "shadow.c",
+        "        forget_translations(&machine->harts[i], code);\n", "", (_STORED,)),
+    Bug("stores to code are seen once only", "shadow.c",
+        "~(PAGE_CODE_DIRTY | PAGE_WRITE_MAPPED);\n    machine->dirty_count = 0;\n"
+        "    for (uint32_t i = 0; i < machine->config.harts; i++)\n"
+        "        hart_flush_tlb(&machine->harts[i]);\n",
+        "~(PAGE_CODE_DIRTY | PAGE_WRITE_MAPPED);\n    machine->dirty_count = 0;\n",
+        (COHERENCE + "test_a_store_that_changed_nothing_and_one_that_does",)),
+    Bug("going back leaves the newer code", "snapshot.c",
+        "                shadow_mark_dirty(machine, kept->page);\n", "                (void)kept;\n",
+        (COHERENCE + "test_going_back_brings_old_code_back",)),
+    Bug("a crossing that is armed is forgotten when another is", "shadow.c",
+        "    if (h->crossing_armed)\n        shadow_disarm_crossing(h);\n    const", "    const",
+        (STRADDLING + "test_two_missing_halves_in_one_slice",)),
+)  # fmt: skip
+
+TRAPPING = (
+    Bug("no interrupt is taken when it is unmasked", "emulate.c",
+        "    if (ask_interrupts)\n", "    if (ask_interrupts && bits == 0)\n", (_UNMASKED,)),
+    Bug("no interrupt is taken when mie enables it", "emulate.c",
+        "    case 0x304: /* mie */\n", "", (_UNMASKED,)),
+    Bug("no interrupt is taken when sie enables it", "emulate.c",
+        "    case 0x104: /* sie */\n", "", (_UNMASKED_S,)),
+    Bug("no interrupt is taken behind mret", "emulate.c",
+        "        legal = trap_return(h, MODE_M);\n        *ask_interrupts = legal;\n",
+        "        legal = trap_return(h, MODE_M);\n", (_UNMASKED,)),
+    Bug("no interrupt is taken behind sret", "emulate.c",
+        "        legal = trap_return(h, MODE_S);\n        *ask_interrupts = legal;\n",
+        "        legal = trap_return(h, MODE_S);\n", (_UNMASKED_S,)),
+    Bug("mepc points behind the instruction", "trap.c", "csr->mepc = pc;", "csr->mepc = pc + 4;", (_TOLD,)),
+    Bug("sepc points behind the instruction", "trap.c", "csr->sepc = pc;", "csr->sepc = pc + 2;", (_TOLD,)),
+    Bug("mtval is zero", "trap.c", "csr->mtval = value;", "csr->mtval = 0;", (_TOLD,)),
+    Bug("stval is the pc", "trap.c", "csr->stval = value;", "csr->stval = pc;", (_TOLD,)),
+    Bug("SC succeeds though its reservation is lost", "emulate.c",
+        "held->physical == physical", "(held->physical == physical || held->value == found)", (_LOST,)),
+    Bug("a trap leaves the reservation", "trap.c",
+        "    h->reservation.physical = ~0ull; /* another context must not complete it */\n", "",
+        (RESERVATIONS + "test_the_handler_has_no_reservation",)),
+    Bug("an xret leaves the reservation", "trap.c",
+        "    h->reservation.physical = ~0ull;\n    h->repeated_traps = 0;\n", "    h->repeated_traps = 0;\n",
+        (_LOST,)),
+    Bug("another hart's slice leaves the reservation", "machine.c",
+        "h->reservation.physical = ~0ull; /* another hart", "h->reservation.width += 0; /* another hart",
+        (RESERVATIONS + "test_another_hart_has_run",)),
+    Bug("an SC leaves the reservation", "emulate.c",
+        "        h->reservation.physical = ~0ull;\n", "",
+        (RESERVATIONS + "test_a_second_sc_fails", _LOST)),
+)  # fmt: skip
+
+OBSERVING = (
+    Bug("time goes backwards between harts", "machine.c",
+        "    return machine->time_read;\n}", "    return now;\n}",
+        (TIME + "test_time_never_goes_backwards_between_harts",)),
+    Bug("time is one instruction ahead", "machine.c",
+        "(mine ? h->retired - h->slice_base : 0)", "(mine ? h->retired - h->slice_base + 1 : 0)",
+        (TIME + "test_an_instruction_reads_the_time_before_it",)),
+    Bug("marks are not taken back at a cut", "blocks.c",
+        "    if (undo)\n        observe_cut", "    if (undo && executed > 99)\n        observe_cut",
+        (MARKS + "test_what_a_fault_cuts_off_has_not_been_passed",)),
+    Bug("the mark of what faults is left", "observe.c",
+        ">= h->open_instret + executed)", "> h->open_instret + executed)",
+        (MARKS + "test_what_a_fault_cuts_off_has_not_been_passed",)),
+    Bug("one mark too many is taken back", "observe.c",
+        ">= h->open_instret + executed)", ">= h->open_instret + executed - 1)",
+        (MARKS + "test_what_a_fault_cuts_off_has_not_been_passed",)),
+    Bug("a dropped machine leaves its code behind", "machine.c",
+        "            free(code);\n", "            (void)code;\n", (MEMORY + "test_engines",)),
+)  # fmt: skip
+
+BUGS = (*COUNTING, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING)
