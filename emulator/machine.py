@@ -33,6 +33,7 @@ from emulator.loader.devicetree import TreeOptions, device_tree
 from emulator.loader.elf import open_image, place_elf
 from emulator.loader.placement import Placement, Ram, highest_free
 from emulator.options import MachineOptions
+from emulator.snapshot import SavedMachine, save_machine
 from toolchain.image import Image
 
 A0, A1 = 10, 11
@@ -41,7 +42,7 @@ SLICE_OF_RUN = 50_000_000  # instructions between two looks at the outside world
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A machine at some moment, for `Machine.restore` of the same machine (see save_file for files)."""
+    """A machine at some moment, for `Machine.restore` of the same machine (for files: `Machine.save`)."""
 
     number: int
     harts: bytes
@@ -280,12 +281,47 @@ class Machine:
         Raises ReplugError when it is gone itself.  What has left the machine (console output) stays outside.
         """
         self.engine.rollback(snapshot.number)
-        self._restore(snapshot.harts, snapshot.devices, snapshot.events, after_rollback=True)
+        self.set_state(snapshot.harts, snapshot.devices, snapshot.events, after_rollback=True)
         del self.inputs[snapshot.inputs :]
 
-    def _restore(
-        self, harts: bytes, devices: dict[str, bytes], events: bytes, *, after_rollback: bool
+    def save(self, path: Path | str) -> None:
+        """Write the whole machine to a file, for `load` in any process (the format: snapshot.py).
+
+        ReplugError when the file cannot be written.
+        """
+        save_machine(self, Path(path))
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        image: Path | str | Image,
+        disk: Path | None = None,
+        console: Callable[[bytes], None] | None = None,
+        *,
+        per_instruction: bool = False,
+    ) -> Machine:
+        """The machine that `save` wrote, to go on exactly as it would have.
+
+        image and disk: those it was made with; its options are in the file.  ReplugError when they do not
+        fit, or the file is damaged or of another version.
+        """
+        saved = SavedMachine.read(Path(path))
+        machine = cls(image, saved.token.machine_options(disk), console, per_instruction=per_instruction)
+        try:
+            saved.restore(machine)
+        except BaseException:
+            machine.close()
+            raise
+        return machine
+
+    def set_state(
+        self, harts: bytes, devices: dict[str, bytes], events: bytes, *, after_rollback: bool = False
     ) -> None:
+        """Everything but RAM, which has been restored; harts: of Engine.save, `with_code` if no rollback.
+
+        ReplugError when something is of another machine.
+        """
         for device in self.bus.devices:
             if device.save() != devices[device.name]:  # most have not changed, and comparing is cheaper
                 device.restore(devices[device.name])

@@ -22,6 +22,7 @@ from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
 from emulator.replay import replay
 from emulator.report import headline, report, symbol
+from emulator.snapshot import SavedMachine, check_target
 from emulator.stepping import run_in_steps
 from emulator.token import Token
 from toolchain.image import Image
@@ -38,6 +39,8 @@ class _Job:
     image: Image
     options: MachineOptions
     token: Token | None
+    saved: SavedMachine | None
+    save_to: Path | None
     max_instructions: int | None
     json_file: str | None
     quiet: bool
@@ -55,9 +58,23 @@ class _Job:
 @click.option("--disk", type=click.Path(path_type=Path), help="Disk image for virtio slot 0; stays as it is.")
 @click.option("--disk-write", is_flag=True, help="What the guest writes goes to the disk image.")
 @click.option("--quantum", type=NUMBER, metavar="N", help="Instructions in a hart's slice.  [default: 1000]")
-@click.option("--max-instructions", type=NUMBER, metavar="N", help="Stop after so many, over all harts.")
+@click.option(
+    "--max-instructions", type=NUMBER, metavar="N", help="Stop after so many in the run, over all harts."
+)
 @click.option("--check-determinism", is_flag=True, help="Run it twice, side by side, and compare all state.")
 @click.option("--replay", "token", metavar="TOKEN", help="Repeat the run that TOKEN (or @FILE) names.")
+@click.option(
+    "--save-snapshot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the run stops, keep the machine in FILE.",
+)
+@click.option(
+    "--from-snapshot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Go on from a machine that was kept, with the same image and disk.",
+)
 @json_option
 @quiet_option
 def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bool, **given: Any) -> int:
@@ -77,6 +94,8 @@ def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bo
       replug boot spin.elf --max-instructions 1000000
       replug boot --check-determinism
       replug boot --json run.json && replug boot --replay "$(jq -r .token run.json)"
+      replug boot --max-instructions 20000000 --save-snapshot booted.snapshot
+      replug boot --from-snapshot booted.snapshot
 
     The exit status is the guest's. A guest that traps for ever, sleeps for ever or runs into
     --max-instructions ends with a report of its harts and their last instructions, and status 1.
@@ -97,17 +116,19 @@ def _prepare(image: Path | None, quiet: bool, given: dict[str, Any]) -> _Job:
     if limit is not None and limit < 0:
         raise ReplugError(f"--max-instructions: {limit}: cannot be negative")
     token = None if given["token"] is None else Token.decode(_token_text(given["token"]))
+    saved = _snapshots(given, limit)
+    named = saved.token if saved is not None else token
     disk: Path | None = given["disk"]
     if image is None:
         kernel, our_disk = our_guest(quiet)
         loaded = open_image(kernel)
-        if disk is None and (token is None or token.disk is not None):
+        if disk is None and (named is None or named.disk is not None):
             disk = our_disk
     else:
         loaded = open_image(image)
     if token is not None:
         token.check_image(loaded)
-    defaults = token if token is not None else MachineOptions(harts=HARTS if image is None else 1)
+    defaults = named if named is not None else MachineOptions(harts=HARTS if image is None else 1)
     options = MachineOptions(
         harts=_first(given["harts"], defaults.harts),
         memory=_first(given["memory"], defaults.memory),
@@ -117,7 +138,23 @@ def _prepare(image: Path | None, quiet: bool, given: dict[str, Any]) -> _Job:
         disk=disk,
         disk_write=given["disk_write"],
     )
-    return _Job(loaded, options, token, limit, given["json_file"], quiet)
+    return _Job(loaded, options, token, saved, given["save_snapshot"], limit, given["json_file"], quiet)
+
+
+def _snapshots(given: dict[str, Any], limit: int | None) -> SavedMachine | None:
+    """The one to go on from; the one to make must be possible."""
+    if given["save_snapshot"] is not None:
+        check_target(given["save_snapshot"])
+    if given["from_snapshot"] is None:
+        return None
+    if given["token"] is not None:
+        raise ReplugError("--replay begins at the beginning: leave --from-snapshot out")
+    saved = SavedMachine.read(given["from_snapshot"])
+    if limit is not None and limit < saved.instructions:
+        raise ReplugError(
+            f"--max-instructions: {limit}: the snapshot is at {saved.instructions} instructions of its run"
+        )
+    return saved
 
 
 def _first(chosen: Any, default: Any) -> Any:
@@ -143,6 +180,8 @@ def _run(job: _Job) -> int:
     # Only one thing can be on stdout: with `--json -` that is the result.
     output = console.Output(2 if job.json_file == "-" else 1)
     with Machine(job.image, job.options, output) as machine:
+        if job.saved is not None:
+            job.saved.restore(machine)
         started = time.monotonic()
         outcome = _outcome(machine, job)
         seconds = time.monotonic() - started
@@ -152,7 +191,19 @@ def _run(job: _Job) -> int:
         _tell(machine, outcome, token, job.quiet)
         if job.json_file is not None:
             write_json(job.json_file, _result(machine, outcome, token, seconds))
-        return min(outcome.status, _LARGEST_STATUS)
+        status = outcome.status if job.save_to is None else _save(machine, outcome, job.save_to, job.quiet)
+        return min(status, _LARGEST_STATUS)
+
+
+def _save(machine: Machine, outcome: Outcome, path: Path, quiet: bool) -> int:
+    """The exit status: 0 where a run was stopped to be saved."""
+    if outcome.reason == "exit":
+        say(f"replug: {path}: no snapshot: the guest has ended by itself")
+        return max(outcome.status, 1)
+    machine.save(path)
+    if not quiet:
+        say(f"replug: snapshot in {path}")
+    return 0 if outcome.reason in ("limit", "left") else outcome.status
 
 
 def _outcome(machine: Machine, job: _Job) -> Outcome:
@@ -221,6 +272,8 @@ def _check(job: _Job) -> int:
         raise ReplugError("--check-determinism runs by itself: leave --replay out")
     if job.options.disk_write:
         raise ReplugError("--check-determinism runs it twice from the same disk: leave --disk-write out")
+    if job.save_to is not None:
+        raise ReplugError("--check-determinism has two machines: leave --save-snapshot out")
     data = console.piped_input()
     shown = ConsoleDigest(console.Output(2 if job.json_file == "-" else 1))
     unseen = ConsoleDigest()
@@ -230,8 +283,10 @@ def _check(job: _Job) -> int:
         Machine(job.image, job.options, unseen) as second,
         Signals() as signals,
     ):
-        first.type(data)
-        second.type(data)
+        for machine in (first, second):
+            if job.saved is not None:
+                job.saved.restore(machine)
+            machine.type(data)
         verdict = check_determinism(
             first, second, lambda: (shown.value(), unseen.value()), job.max_instructions, pause=signals.check
         )

@@ -85,7 +85,7 @@ class Terminal:
         self._escaped = False
         self._saved: list[object] = []
         self._host = time.monotonic_ns()
-        self._virtual = 0
+        self._virtual = machine.engine.now
 
     def __enter__(self) -> Terminal:
         self._saved = termios.tcgetattr(0)

@@ -114,9 +114,13 @@ class StateReader:
         self._position = len(self._state)
         return data
 
+    @property
+    def at_end(self) -> bool:
+        return self._position == len(self._state)
+
     def finish(self) -> None:
         """Nothing may be left."""
-        if self._position != len(self._state):
+        if not self.at_end:
             raise self.misfit()
 
 

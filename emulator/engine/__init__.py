@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The engine: compiled, exact, deterministic.  The only part of Replug that knows of Unicorn."""
 
-from emulator.engine.native import NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, Engine
+from emulator.engine.native import NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, Engine, unicorn_version
 from emulator.engine.records import EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Pipeline",
     "StopReason",
     "WildHart",
+    "unicorn_version",
 ]

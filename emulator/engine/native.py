@@ -40,6 +40,13 @@ def _load() -> tuple[cffi.FFI, Any]:
     return _loaded[0]
 
 
+def unicorn_version() -> str:
+    """Of the library that is loaded, such as 2.1.4."""
+    ffi, library = _load()
+    text: bytes = ffi.string(library.replug_unicorn_version())
+    return text.decode()
+
+
 ReadCallback = Callable[[int, int, int], int | None]
 WriteCallback = Callable[[int, int, int, int], bool]
 
