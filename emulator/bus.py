@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from emulator.devices.device import BusError, Device
-from emulator.devices.plic import Plic
 from emulator.engine import Engine
 from emulator.schedule.events import EventQueue
 
@@ -15,7 +14,7 @@ from emulator.schedule.events import EventQueue
 class Bus:
     """Routes MMIO to devices, and is their `Board`: time, events, interrupts and RAM.
 
-    The engine does RAM and the CLINT itself and asks the bus for everything else.
+    The engine does RAM, CLINT, PLIC and UART itself and asks the bus for everything else.
     """
 
     def __init__(self) -> None:
@@ -24,13 +23,11 @@ class Bus:
         self._bases: list[int] = []
         self._by_name: dict[str, Device] = {}
         self._engine: Engine | None = None
-        self._plic: Plic | None = None
 
-    def connect(self, engine: Engine, plic: Plic, devices: Iterable[Device]) -> None:
+    def connect(self, engine: Engine, devices: Iterable[Device]) -> None:
         """Once, when the machine is put together."""
         self._engine = engine
-        self._plic = plic
-        self._devices = sorted([plic, *devices], key=lambda device: device.base)
+        self._devices = sorted(devices, key=lambda device: device.base)
         self._bases = [device.base for device in self._devices]
         self._by_name = {device.name: device for device in self._devices}
         for device in self._devices:
@@ -87,8 +84,7 @@ class Bus:
         self.engine.set_next_event(self.events.next_time())
 
     def set_interrupt(self, irq: int, level: bool) -> None:
-        assert self._plic is not None, "connect() comes first"
-        self._plic.set_level(irq, level)
+        self.engine.set_interrupt(irq, level)
 
     def memory_read(self, address: int, length: int) -> bytes:
         offset = address - self.engine.config.ram_base
@@ -109,12 +105,3 @@ class Bus:
     def restore_events(self, state: bytes) -> None:
         self.events.restore(state)
         self.engine.set_next_event(self.events.next_time())
-
-
-def hart_line(engine: Callable[[], Engine]) -> Callable[[int, int, bool], None]:
-    """What the PLIC drives: mode 3 is the M-mode external interrupt (cause 11), mode 1 the S-mode one (9)."""
-
-    def drive(hart: int, mode: int, level: bool) -> None:
-        engine().set_line(hart, 11 if mode == 3 else 9, level)
-
-    return drive

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from emulator.bus import Bus, hart_line
+from emulator.bus import Bus
 from emulator.devices import virt_map
 from emulator.devices.device import Device
 from emulator.devices.disk import Disk
@@ -104,15 +104,16 @@ class Machine:
                 instructions_per_tick=virt_map.NS_PER_TICK,
                 hardware_ad=int(self.options.hardware_ad),
                 per_instruction=int(per_instruction),
+                devices=1,
             ),
             self.bus.load,
             self.bus.store,
         )
         console = console or (lambda _data: None)
-        self.uart = Uart16550(console)
+        self.uart = Uart16550(self.engine, console)
         self._htif = self._make_htif(console)
-        self.plic = Plic(self.options.harts, hart_line(lambda: self.engine))
-        self.bus.connect(self.engine, self.plic, self._devices())
+        self.plic = Plic(self.engine)
+        self.bus.connect(self.engine, self._devices())
         self._load(list(loaded.placements), loaded.entry)
 
     def _make_htif(self, console: Callable[[bytes], None]) -> Htif | None:
@@ -128,7 +129,7 @@ class Machine:
         self._exit = (reason, code)
 
     def _devices(self) -> list[Device]:
-        devices: list[Device] = [Finisher(self._request_exit), self.uart]
+        devices: list[Device] = [Finisher(self._request_exit), self.plic, self.uart]
         if self._htif is not None:
             devices.append(self._htif)
         first = 0
@@ -212,19 +213,25 @@ class Machine:
                 return Outcome("limit", 1)
 
     def _run_engine(self, limit: int) -> StopReason:
-        """Engine.run, with looks at `tohost` where the image has it."""
+        """Engine.run with the console's output handed on, and looks at `tohost` where the image has it."""
         engine, htif = self.engine, self._htif
         if htif is None:
-            return engine.run(limit)
+            return self._run_and_deliver(limit)
         retired = engine.total_instret
         end = retired + limit
         while True:
-            reason = engine.run(min(end - retired, htif.until_look(retired)))
+            reason = self._run_and_deliver(min(end - retired, htif.until_look(retired)))
             retired = engine.total_instret
             if self._exit is None:
                 htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
             if self._exit is not None or reason is not StopReason.LIMIT or retired >= end:
                 return reason
+
+    def _run_and_deliver(self, limit: int) -> StopReason:
+        try:
+            return self.engine.run(limit)
+        finally:
+            self.uart.deliver()
 
     # --- looking ---
 

@@ -247,6 +247,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     Benchmark("slice-1", partial(_single_instructions, "slice-1", 3.0), _no_single_instructions),
     _cost("trap", programs.TRAPS, 400_000, 1, 4),
     _cost("mmio-device", programs.MMIO_DEVICE, 10_000, 16, 10),
+    _cost("mmio-uart", programs.MMIO_UART, 20_000, 16, 5),
     _cost("mmio-clint", programs.MMIO_CLINT, 20_000, 16, 5),
     _cost("csr-minstret", programs.CSR_MINSTRET, 100_000, 16, 3),
     _cost("csr-time", programs.CSR_TIME, 100_000, 16, 3),

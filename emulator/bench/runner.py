@@ -25,7 +25,7 @@ from emulator.bench.program import (
     address_of,
     memory_image,
 )
-from emulator.devices.virt_map import UART_BASE
+from emulator.devices.virt_map import VIRTIO_BASE
 from emulator.engine import Engine, EngineConfig, StopReason
 from emulator.engine.raw import RawMode, RawUnicorn
 from emulator.errors import ReplugError
@@ -34,8 +34,7 @@ UNCUT = 1 << 60
 """A quantum (instructions) so long that a hart runs its program in one slice."""
 QEMU = "qemu-system-riscv64"
 QEMU_TIMEOUT = 300
-UART_LINE_STATUS = UART_BASE + 5
-TRANSMITTER_EMPTY = 0x60
+VIRTIO_MAGIC = 0x7472_6976
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Runner(Protocol):
 
 def _read_device(_hart: int, address: int, _width: int) -> int | None:
     """A device that costs nothing: what remains is the engine's own way to a device in Python."""
-    return TRANSMITTER_EMPTY if address == UART_LINE_STATUS else None
+    return VIRTIO_MAGIC if address == VIRTIO_BASE else None
 
 
 def _write_device(_hart: int, _address: int, _width: int, _value: int) -> bool:
@@ -75,7 +74,13 @@ class EngineRunner:
         self, program: Program, *, harts: int = 1, quantum: int = UNCUT, per_instruction: bool = False
     ) -> None:
         self.program = program
-        settings = {"harts": harts, "ram_base": RAM_BASE, "ram_size": RAM_SIZE, "quantum": quantum}
+        settings = {
+            "harts": harts,
+            "ram_base": RAM_BASE,
+            "ram_size": RAM_SIZE,
+            "quantum": quantum,
+            "devices": 1,
+        }
         if per_instruction:
             settings["per_instruction"] = 1
         self._engine = Engine(EngineConfig(**settings), _read_device, _write_device)

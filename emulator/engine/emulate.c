@@ -301,29 +301,6 @@ uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store)
     return address;
 }
 
-static uint64_t device_read(hart *h, uint64_t physical, uint32_t width, int *fault)
-{
-    struct replug_machine *machine = h->machine;
-    if (clint_contains(physical))
-        return clint_read(h, physical, width, fault);
-    if (machine->mmio_read == NULL) {
-        *fault = 1;
-        return 0;
-    }
-    return machine->mmio_read(machine->mmio_user, h->id, physical, width, fault);
-}
-
-static void device_write(hart *h, uint64_t physical, uint32_t width, uint64_t value, int *fault)
-{
-    struct replug_machine *machine = h->machine;
-    if (clint_contains(physical))
-        clint_write(h, physical, width, value, fault);
-    else if (machine->mmio_write == NULL)
-        *fault = 1;
-    else
-        machine->mmio_write(machine->mmio_user, h->id, physical, width, value, fault);
-}
-
 static uint64_t extend(uint64_t value, const struct instruction *instruction)
 {
     const uint32_t bits = 8u * instruction->width;
@@ -354,7 +331,7 @@ bool emulate_device_access(hart *h, uint64_t pc, const struct block *block, uint
         (address & (PAGE_SIZE - 1)) + instruction.width > PAGE_SIZE || address >> PAGE_SHIFT != h->fault_address >> PAGE_SHIFT) {
         fault = 1; /* no atomics, and nothing that straddles pages, on devices (PMA) */
     } else if (instruction.kind == KIND_LOAD) {
-        const uint64_t value = extend(device_read(h, physical, instruction.width, &fault), &instruction);
+        const uint64_t value = extend(devices_read(h, physical, instruction.width, &fault), &instruction);
         if (fault)
             ;
         else if (instruction.rd >= FLOAT_BASE)
@@ -364,8 +341,8 @@ bool emulate_device_access(hart *h, uint64_t pc, const struct block *block, uint
     } else {
         const uint64_t value = instruction.rs2 >= FLOAT_BASE ? hart_get_f(h, instruction.rs2 - FLOAT_BASE)
                                                              : hart_get_x(h, instruction.rs2);
-        device_write(h, physical, instruction.width,
-                     instruction.width == 8 ? value : value & (BIT(8 * instruction.width) - 1), &fault);
+        devices_write(h, physical, instruction.width,
+                      instruction.width == 8 ? value : value & (BIT(8 * instruction.width) - 1), &fault);
     }
     observe_cut(h, block, executed + !fault);
     if (fault) {

@@ -12,7 +12,10 @@
  *   csr.c        the CSRs
  *   emulate.c    the intercepted instructions, and loads and stores to devices
  *   minmax.c     fmin and fmax
+ *   devices.c    which device answers at a physical address
  *   clint.c      msip, mtimecmp, mtime
+ *   plic.c       the interrupt controller
+ *   uart.c       the console
  *   observe.c    marks, events, the in-order cost model
  *   paths.c      from the marks that harts pass to what each named path cost
  *   state.c      the state of harts as bytes
@@ -207,6 +210,27 @@ typedef struct hart {
     uint64_t open_instret;
 } hart;
 
+enum { PLIC_SOURCES = 96, PLIC_WORDS = PLIC_SOURCES / 32 }; /* source 0 included, which does not exist */
+struct plic {
+    uint8_t priority[PLIC_SOURCES];
+    uint32_t pending[PLIC_WORDS], in_service[PLIC_WORDS], waiting[PLIC_WORDS]; /* a bit a source */
+    struct plic_context *contexts;
+    uint32_t context_count;
+};
+
+enum { UART_FIFO = 16 };
+struct uart {
+    uint8_t ier, fcr, lcr, mcr, scratch;
+    uint16_t divisor;
+    bool overrun, transmit_request, level;
+    uint8_t looped[UART_FIFO]; /* sent to itself in loopback, unread */
+    uint32_t looped_count;
+    struct uart_bytes {
+        uint8_t *data;
+        uint64_t start, end, capacity;
+    } line, output; /* from the host, unread; to the host, not yet drained */
+};
+
 struct replug_machine {
     replug_config config;
     hart *harts;
@@ -243,6 +267,8 @@ struct replug_machine {
     replug_mmio_read mmio_read;
     replug_mmio_write mmio_write;
     void *mmio_user;
+    struct plic plic;
+    struct uart uart;
 
     struct mark_entry {
         uint64_t physical;
@@ -354,6 +380,26 @@ void snapshot_destroy(struct replug_machine *machine);
 
 /* minmax.c */
 bool minmax_execute(hart *h, uint32_t bits);
+
+/* devices.c */
+bool devices_create(struct replug_machine *machine);
+void devices_destroy(struct replug_machine *machine);
+uint64_t devices_read(hart *h, uint64_t physical, uint32_t width, int *fault);
+void devices_write(hart *h, uint64_t physical, uint32_t width, uint64_t value, int *fault);
+
+/* plic.c */
+bool plic_create(struct replug_machine *machine);
+void plic_destroy(struct replug_machine *machine);
+bool plic_contains(uint64_t address);
+uint64_t plic_read(struct replug_machine *machine, uint64_t address, uint32_t width, int *fault);
+void plic_write(struct replug_machine *machine, uint64_t address, uint32_t width, uint64_t value, int *fault);
+void plic_set_level(struct replug_machine *machine, uint32_t irq, bool level);
+
+/* uart.c */
+void uart_destroy(struct replug_machine *machine);
+bool uart_contains(uint64_t address);
+uint64_t uart_read(struct replug_machine *machine, uint64_t address, uint32_t width, int *fault);
+void uart_write(struct replug_machine *machine, uint64_t address, uint32_t width, uint64_t value, int *fault);
 
 /* clint.c */
 bool clint_contains(uint64_t address);

@@ -11,6 +11,7 @@ from typing import Any
 import cffi
 
 from emulator.engine.build import build_engine, engine_sources
+from emulator.engine.devices import EngineDevices
 from emulator.engine.records import EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
 from emulator.errors import ReplugError
 
@@ -51,7 +52,7 @@ ReadCallback = Callable[[int, int, int], int | None]
 WriteCallback = Callable[[int, int, int, int], bool]
 
 
-class Engine:
+class Engine(EngineDevices):
     """Harts, RAM, CLINT and virtual time.
 
     `read(hart, address, width)` answers loads from devices (None: access fault), `write(hart, address,

@@ -33,6 +33,7 @@ class EngineConfig:
     hardware_ad: int = 1
     pmp_entries: int = 16
     per_instruction: int = 0
+    devices: int = 0
 
 
 @dataclass(frozen=True)

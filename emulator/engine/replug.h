@@ -38,9 +38,10 @@ typedef struct {
     uint32_t hardware_ad;           /* 1: page-table A and D bits are set by hardware (Svadu); 0: they fault (Svade) */
     uint32_t pmp_entries;           /* 0, 16 or 64 */
     uint32_t per_instruction;       /* 1: count by instruction; slices end exactly, and no marks or models */
+    uint32_t devices;               /* 1: the PLIC and the UART of the `virt` machine are the engine's own */
 } replug_config;
 
-/* MMIO outside RAM and CLINT.  *fault = 1 makes the access an access fault.  Width 1, 2, 4 or 8 bytes. */
+/* MMIO outside RAM and the engine's own devices.  *fault = 1 makes the access an access fault.  Width 1, 2, 4 or 8 bytes. */
 typedef uint64_t (*replug_mmio_read)(void *user, uint32_t hart, uint64_t address, uint32_t width, int *fault);
 typedef void (*replug_mmio_write)(void *user, uint32_t hart, uint64_t address, uint32_t width, uint64_t value,
                                   int *fault);
@@ -115,6 +116,19 @@ uint64_t replug_now(replug_machine *machine);
 uint64_t replug_total_instret(replug_machine *machine);
 uint64_t replug_rounds(replug_machine *machine);
 void replug_set_next_event(replug_machine *machine, uint64_t time);
+
+int replug_device_load(replug_machine *machine, uint32_t hart, uint64_t address, uint32_t width, uint64_t *value);
+int replug_device_store(replug_machine *machine, uint32_t hart, uint64_t address, uint32_t width, uint64_t value);
+void replug_set_interrupt(replug_machine *machine, uint32_t irq, int level);
+uint64_t replug_plic_save(replug_machine *machine, uint8_t *buffer);
+int replug_plic_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
+void replug_console_type(replug_machine *machine, const uint8_t *data, uint64_t length);
+uint64_t replug_console_unread(replug_machine *machine);
+int replug_console_listens(replug_machine *machine);
+uint64_t replug_console_output(replug_machine *machine, const uint8_t **data);
+void replug_console_drain(replug_machine *machine);
+uint64_t replug_uart_save(replug_machine *machine, uint8_t *buffer);
+int replug_uart_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
 
 uint8_t *replug_ram(replug_machine *machine);
 int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length);

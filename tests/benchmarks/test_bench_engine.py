@@ -19,8 +19,8 @@ from emulator.engine.raw import RawMode
 TINY = Settings(repetitions=1, scale=0.0005)
 ROWS = {
     "exact-integer", "exact-branchy", "memory-vs-default", "coremark-like", "vs-qemu-icount", "vs-qemu",
-    "slice-cost", "four-harts-slice-1000", "slice-1", "trap", "mmio-device", "csr-minstret", "wfi",
-    "tlb-fill", "python-hook",
+    "slice-cost", "four-harts-slice-1000", "slice-1", "trap", "mmio-device", "mmio-uart", "csr-minstret",
+    "wfi", "tlb-fill", "python-hook",
 }  # fmt: skip
 
 
