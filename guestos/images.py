@@ -64,6 +64,17 @@ def measure_images() -> list[Image]:
     ]
 
 
+def alternative_images() -> list[Image]:
+    """The bare-metal programs that measure other ways to replace code: one scheme a source in
+    measure/alternatives/, the harness in measure/alternatives/lib/.
+    """
+    library = (*_sources("measure/alternatives/lib"), GUESTOS / "measure/lib/print.S")
+    return [
+        Image(f"alternatives/{source.stem}.elf", (*library, source), GUESTOS / "measure/link.ld")
+        for source in _sources("measure/alternatives")
+    ]
+
+
 def disk_files(
     user: Mapping[str, Path], data: Path | bytes, sample: bytes | None = None
 ) -> dict[str, Path | bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from emulator.cli.common import check_json_target, json_option, quiet_option, say, write_json
+from emulator.cli.cycles_alternatives import ALTERNATIVES, run_alternatives
 from emulator.cli.cycles_display import Display
 from emulator.cli.cycles_output import Report, write_report
 from emulator.cli.guest import HARTS, build_guest
@@ -23,6 +24,7 @@ from emulator.options import MachineOptions
 from guestos.sample import sample_text
 
 PAPER = "paper"
+DEFAULT_MODELS = "ideal,in-order"
 FORMATS = ("table", "json", "csv", "callgrind")
 
 
@@ -45,7 +47,7 @@ def _list_paths(image: Path) -> int:
 
 @click.command()
 @click.argument("target", metavar="[SCENARIO|IMAGE]", default=PAPER)
-@click.option("--model", "model_names", default="ideal,in-order", show_default=True, help="Cost models.")
+@click.option("--model", "model_names", help="Cost models.  [default: ideal,in-order; alternatives: all]")
 @click.option("--harts", type=int, help=f"Number of harts (scenario: {HARTS}, image: 1).")
 @click.option("--quantum", type=int, help=f"Instructions a slice (scenario: {QUANTUM}, image: 1000).")
 @click.option(
@@ -60,6 +62,13 @@ def _list_paths(image: Path) -> int:
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("-o", "output", metavar="FILE", default="-", help="Where the report goes; - is stdout.")
 @click.option(
+    "--plot",
+    "plot_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Scenario alternatives: a plot of them, an .svg or .png file.",
+)
+@click.option(
     "--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the exact costs as a baseline."
 )
 @click.option(
@@ -72,7 +81,7 @@ def _list_paths(image: Path) -> int:
 @quiet_option
 def cycles(
     target: str,
-    model_names: str,
+    model_names: str | None,
     harts: int | None,
     quantum: int | None,
     file: Path | None,
@@ -84,6 +93,7 @@ def cycles(
     everything: bool,
     form: str,
     output: str,
+    plot_file: Path | None,
     save: Path | None,
     baseline: Path | None,
     json_file: str | None,
@@ -95,6 +105,10 @@ def cycles(
     through its specialised and its generic read while other programs open the same file; the paper's figures
     stand beside ours. Exit status 1: a claim does not hold, or something went wrong in the run.
 
+    The scenario `alternatives` measures thirteen other ways to replace code under its callers, on 1, 2, 4 and
+    8 harts: what a call costs, what a replacement costs, and from how many calls per replacement which is
+    cheaper than the paper's.
+
     Paths are declared in a guest's source with the macros of guestos/include/replug.inc; they cost no
     instruction.
 
@@ -102,6 +116,7 @@ def cycles(
     Examples
       replug cycles                            boot, read, replug, report
       replug cycles --file /etc/services       the same, reading that file
+      replug cycles alternatives --plot crossover.svg
       replug cycles --paths                    which paths our kernel declares
       replug cycles my.elf --harts 2 --all     any image that declares paths
       replug cycles my.elf --functions         where all instructions retired, declared as a path or not
@@ -110,7 +125,17 @@ def cycles(
       replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
       replug cycles my.elf --baseline costs.json
     """
-    models = models_by_name(model_names)
+    if target == ALTERNATIVES:
+        for option, given in {
+            "--quantum": quantum, "--file": file, "--disk": disk, "--max-instructions": max_instructions,
+            "--save": save, "--baseline": baseline,
+        }.items():  # fmt: skip
+            if given is not None:
+                raise ReplugError(f"{option} does not go with the scenario {ALTERNATIVES}")
+        return run_alternatives(model_names, harts, form, output, json_file, plot_file, quiet)
+    if plot_file is not None:
+        raise ReplugError(f"--plot goes with the scenario {ALTERNATIVES}")
+    models = models_by_name(model_names or DEFAULT_MODELS)
     for target_file in (json_file, output, None if save is None else str(save)):
         check_json_target(target_file)
     if target == PAPER and (disk is not None or max_instructions is not None):
