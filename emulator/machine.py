@@ -13,6 +13,7 @@ from emulator.bus import Bus
 from emulator.devices import virt_map
 from emulator.devices.device import Device
 from emulator.devices.disk import Disk
+from emulator.devices.empty_window import empty_windows
 from emulator.devices.finisher import Finisher
 from emulator.devices.htif import Htif, symbol_in_ram
 from emulator.devices.plic import Plic
@@ -29,14 +30,12 @@ from emulator.engine import (
     WildHart,
 )
 from emulator.errors import ReplugError
-from emulator.loader.devicetree import TreeOptions, device_tree
-from emulator.loader.elf import open_image, place_elf
-from emulator.loader.placement import Placement, Ram, highest_free
+from emulator.loader.boot import Start, open_bootable, prepare
 from emulator.options import MachineOptions
 from emulator.snapshot import SavedMachine, save_machine
 from toolchain.image import Image
 
-A0, A1 = 10, 11
+A0, A1, A2 = 10, 11, 12
 SLICE_OF_RUN = 50_000_000  # instructions between two looks at the outside world
 
 
@@ -74,23 +73,27 @@ class Machine:
     The console's output goes to `console` as bytes; input is given with `type`.  The same image, options
     and input give the same run, instruction by instruction.  Use it as a context manager, or call `close`.
 
-    per_instruction counts by instruction instead of by block: slower, no paths, but a run may stop anywhere.
+    image: a file (an ELF, a Linux Image or a flat one) or what was read from it; None: firmware from a file
+    is all that runs.  per_instruction counts by instruction instead of by block: slower, no paths, but a run
+    may stop anywhere.
     """
 
     def __init__(
         self,
-        image: Path | str | Image,
+        image: Path | str | Image | None,
         options: MachineOptions | None = None,
         console: Callable[[bytes], None] | None = None,
         *,
         per_instruction: bool = False,
     ) -> None:
         self.options = options or MachineOptions()
-        self.image = image if isinstance(image, Image) else open_image(Path(image))
+        if image is not None and not isinstance(image, Image):
+            image = open_bootable(Path(image))
+        self.start = prepare(image, self.options)
+        self.image = self.start.image
         self._disk: Disk | None = None
         self._exit: tuple[str, int] | None = None
         self.inputs: list[tuple[int, int, bytes]] = []  # (instructions retired, virtual time, typed bytes)
-        loaded = place_elf(self.image, Ram(virt_map.RAM_BASE, self.options.memory), self.image.bits)
         if self.image.bits != 64:
             raise ReplugError(f"{self.image.path}: 32-bit images cannot be run yet")
         self.bus = Bus()
@@ -114,7 +117,7 @@ class Machine:
         self._htif = self._make_htif(console)
         self.plic = Plic(self.engine)
         self.bus.connect(self.engine, self._devices())
-        self._load(list(loaded.placements), loaded.entry)
+        self._load(self.start)
 
     def _make_htif(self, console: Callable[[bytes], None]) -> Htif | None:
         """For an image with the symbol `tohost` only."""
@@ -132,6 +135,7 @@ class Machine:
         devices: list[Device] = [Finisher(self._request_exit), self.plic, self.uart]
         if self._htif is not None:
             devices.append(self._htif)
+        devices += empty_windows()
         first = 0
         if self._disk is not None:
             devices.append(VirtioBlock(self._disk))
@@ -139,21 +143,14 @@ class Machine:
         devices += [EmptySlot(slot) for slot in range(first, virt_map.VIRTIO_SLOTS)]
         return devices
 
-    def _load(self, placements: list[Placement], entry: int) -> None:
-        tree = device_tree(
-            TreeOptions(
-                harts=self.options.harts, memory_size=self.options.memory, bootargs=self.options.bootargs
-            )
-        )
-        ram = Ram(virt_map.RAM_BASE, self.options.memory)
-        tree_address = highest_free("the device tree", len(tree), ram, placements)
-        placements = [*placements, Placement("the device tree", tree_address, tree, len(tree))]
-        for piece in placements:
+    def _load(self, start: Start) -> None:
+        for piece in start.placements:
             self.engine.ram_write(piece.address, piece.data)
         for hart in range(self.options.harts):
-            self.engine.set_pc(hart, entry)
+            self.engine.set_pc(hart, start.entry)
             self.engine.set_x(hart, A0, hart)
-            self.engine.set_x(hart, A1, tree_address)
+            self.engine.set_x(hart, A1, start.tree)
+            self.engine.set_x(hart, A2, start.next_stage)
 
     def _request_exit(self, reason: str, code: int) -> None:
         self._exit = (reason, code)

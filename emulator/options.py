@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from emulator.devices import virt_map
 from emulator.errors import ReplugError
+
+NO_FIRMWARE, BUILTIN, FROM_FILE = "none", "builtin", "file"
+"""Kinds of firmware; the first two are values of `bios` as well."""
 
 MAX_HARTS = 64
 MAX_MEMORY = 16 << 30
@@ -21,6 +23,10 @@ class MachineOptions:
     harts: how many; memory: bytes of RAM; quantum: instructions a slice (a slice ends at the first block
     border past it); disk: image file for virtio slot 0, copy-on-write unless disk_write; bootargs: for the
     device tree; hardware_ad: page-table A and D bits are set by hardware (Svadu), else they fault (Svade).
+
+    bios: what runs before the image: nothing ("none"), our own firmware ("builtin") or a file; None: as the
+    image needs it.  load_address: physical address of a flat image; initrd: a file for the image to find by
+    the device tree; dtb: a device tree from a file instead of ours.
     """
 
     harts: int = 1
@@ -30,7 +36,10 @@ class MachineOptions:
     disk_write: bool = False
     bootargs: str = ""
     hardware_ad: bool = True
-    bios: Literal["none"] = "none"
+    bios: Path | str | None = None
+    load_address: int | None = None
+    initrd: Path | None = None
+    dtb: Path | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.harts <= MAX_HARTS:
@@ -41,5 +50,11 @@ class MachineOptions:
             )
         if not 1 <= self.quantum < 1 << 40:
             raise ReplugError(f"quantum: {self.quantum}: at least 1 instruction, less than 2^40")
+        if isinstance(self.bios, str) and self.bios not in (NO_FIRMWARE, BUILTIN):
+            raise ReplugError(
+                f"bios: {self.bios!r}: {NO_FIRMWARE}, {BUILTIN} or the path of a file is possible"
+            )
+        if self.load_address is not None and not 0 <= self.load_address < 1 << 64:
+            raise ReplugError(f"load address: {self.load_address:#x}: not an address")
         if self.disk_write and self.disk is None:
             raise ReplugError("--disk-write: there is no disk to write to")

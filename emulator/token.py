@@ -4,7 +4,8 @@
 A token is `r1.` and base64url without padding, so it passes through shells and URLs as it is.  Inside, in
 this order: the first 8 bytes of the image's SHA-256; a byte of flags; harts, pages of memory and the quantum
 as varints; then, each only if its flag is set, the first 8 bytes of the disk's SHA-256, the boot arguments
-(varint length and UTF-8), where the run was cut from outside (varint), and the inputs (compressed:
+(varint length and UTF-8), where the run was cut from outside (varint), what else was put into RAM (a byte of
+flags, the load address as a varint, the first 8 bytes of each file's SHA-256), and the inputs (compressed:
 instructions and virtual time since the input before, both as varints, varint length, bytes); in the end a
 CRC-32 of all that.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.errors import ReplugError
-from emulator.options import MachineOptions
+from emulator.options import BUILTIN, FROM_FILE, NO_FIRMWARE, MachineOptions
 
 if TYPE_CHECKING:
     from emulator.machine import Machine
@@ -33,7 +34,9 @@ MOST_INPUT = 64 << 20
 
 _HASH = 8
 _PAGE = 4096
-_HARDWARE_AD, _DISK, _BOOTARGS, _END, _INPUTS = (1 << bit for bit in range(5))
+_HARDWARE_AD, _DISK, _BOOTARGS, _END, _INPUTS, _BESIDE = (1 << bit for bit in range(6))
+_BIOS_KINDS = (NO_FIRMWARE, BUILTIN, FROM_FILE)
+_BIOS, _LOAD_ADDRESS, _INITRD, _DTB = 3, 4, 8, 16  # flags of what else was put into RAM
 _WIDEST = 10  # bytes of a varint of 64 bits
 _VERSION = re.compile(r"r([0-9]+)\.")
 
@@ -48,11 +51,65 @@ class Typed:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What was put into RAM beside the image.
+
+    bios: "none", "builtin" or "file"; load_address: of a flat image, None where its place was the usual one;
+    files: first 8 bytes of the SHA-256 of what the options `bios`, `initrd` and `dtb` put there.
+    """
+
+    bios: str = NO_FIRMWARE
+    load_address: int | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
+
+    def encode(self) -> bytes:
+        """Its bytes in a token."""
+        hashes = dict(self.files)
+        flags = _BIOS_KINDS.index(self.bios) | _LOAD_ADDRESS * (self.load_address is not None)
+        flags |= _INITRD * ("initrd" in hashes) | _DTB * ("dtb" in hashes)
+        place = b"" if self.load_address is None else _varint(self.load_address)
+        return bytes((flags,)) + place + b"".join(hashes[name] for name in self._names(flags))
+
+    @staticmethod
+    def _names(flags: int) -> list[str]:
+        wanted = {"bios": flags & _BIOS, "initrd": flags & _INITRD, "dtb": flags & _DTB}
+        return [name for name, there in wanted.items() if there]
+
+    @staticmethod
+    def decode(reader: _Reader) -> Beside:
+        """The same back; ReplugError when it is damaged."""
+        flags = reader.take(1)[0]
+        if flags >= _DTB << 1 or flags & _BIOS >= len(_BIOS_KINDS):
+            raise ReplugError("token: damaged: it says something that this Replug does not know")
+        load_address = reader.varint() if flags & _LOAD_ADDRESS else None
+        files = tuple((name, reader.take(_HASH)) for name in Beside._names(flags))
+        return Beside(_BIOS_KINDS[flags & _BIOS], load_address, files)
+
+    def check(self, given: Beside) -> None:
+        """ReplugError, with the reason, unless the same is `given`."""
+        if self.bios != given.bios:
+            raise ReplugError(f"token: the run was with firmware {self.bios!r}, not {given.bios!r} (--bios)")
+        if self.load_address != given.load_address:
+            raise ReplugError("token: the run was with another --load-address")
+        wanted, found = dict(self.files), dict(given.files)
+        for name in ("bios", "initrd", "dtb"):
+            if name in wanted and name not in found:
+                raise ReplugError(f"token: the run was with --{name} ({wanted[name].hex()}...)")
+            if wanted.get(name) != found.get(name):
+                was = (
+                    f"with another --{name} ({wanted[name].hex()}...)"
+                    if name in wanted
+                    else f"without --{name}"
+                )
+                raise ReplugError(f"token: the run was {was}, not with {found[name].hex()}...")
+
+
+@dataclass(frozen=True)
 class Token:
     """A run by name.
 
     image, disk: first 8 bytes of the SHA-256 (disk None: there is none); memory: bytes; end: the instructions
-    after which it was cut from outside, None when it ended by itself.
+    after which it was cut from outside, None when it ended by itself; beside: what else was put into RAM.
     """
 
     image: bytes
@@ -64,6 +121,7 @@ class Token:
     disk: bytes | None
     inputs: tuple[Typed, ...] = ()
     end: int | None = None
+    beside: Beside = Beside()
 
     @staticmethod
     def of(machine: Machine, end: int | None = None) -> Token:
@@ -80,6 +138,7 @@ class Token:
             disk=None if disk is None else disk[:_HASH],
             inputs=merge(Typed(*entry) for entry in machine.inputs),
             end=end,
+            beside=_beside(machine),
         )
 
     # --- text ---
@@ -92,6 +151,7 @@ class Token:
             | _BOOTARGS * bool(self.bootargs)
             | _END * (self.end is not None)
             | _INPUTS * bool(self.inputs)
+            | _BESIDE * (self.beside != Beside())
         )
         parts = [self.image, bytes((flags,))]
         parts += [_varint(self.harts), _varint(self.memory // _PAGE), _varint(self.quantum)]
@@ -102,6 +162,8 @@ class Token:
             parts.append(_varint(len(text)) + text)
         if self.end is not None:
             parts.append(_varint(self.end))
+        if self.beside != Beside():
+            parts.append(self.beside.encode())
         if self.inputs:
             parts.append(zlib.compress(_pack_inputs(self.inputs), 9))
         payload = b"".join(parts)
@@ -162,6 +224,7 @@ class Token:
             want, have = getattr(wanted, name), getattr(given, name)
             if want != have:
                 raise ReplugError(f"token: the run was with {name} {want!r}, not {have!r}")
+        self.beside.check(_beside(machine))
         disk = machine.disk_hash
         if self.disk is None and disk is not None:
             raise ReplugError("token: the run was without a disk")
@@ -172,6 +235,14 @@ class Token:
                 f"token: the run was with another disk ({self.disk.hex()}...), "
                 f"{given.disk} is {disk[:_HASH].hex()}..."
             )
+
+
+def _beside(machine: Machine) -> Beside:
+    start = machine.start
+    files = tuple(
+        (name, start.files[name][:_HASH]) for name in ("bios", "initrd", "dtb") if name in start.files
+    )
+    return Beside(start.bios, machine.options.load_address, files)
 
 
 def merge(inputs: Iterable[Typed]) -> tuple[Typed, ...]:
@@ -229,7 +300,7 @@ class _Reader:
 def _unpack(reader: _Reader) -> Token:
     image = reader.take(_HASH)
     flags = reader.take(1)[0]
-    if flags >= _INPUTS << 1:
+    if flags >= _BESIDE << 1:
         raise ReplugError("token: damaged: it says something that this Replug does not know")
     harts, pages, quantum = reader.varint(), reader.varint(), reader.varint()
     disk = reader.take(_HASH) if flags & _DISK else None
@@ -240,11 +311,12 @@ def _unpack(reader: _Reader) -> Token:
         except UnicodeDecodeError:
             raise ReplugError("token: damaged: its boot arguments are not UTF-8") from None
     end = reader.varint() if flags & _END else None
+    beside = Beside.decode(reader) if flags & _BESIDE else Beside()
     inputs = _unpack_inputs(reader.rest()) if flags & _INPUTS else ()
     if not reader.at_end:
         raise ReplugError("token: damaged: something follows its end")
     hardware_ad = bool(flags & _HARDWARE_AD)
-    return Token(image, harts, pages * _PAGE, quantum, hardware_ad, bootargs, disk, inputs, end)
+    return Token(image, harts, pages * _PAGE, quantum, hardware_ad, bootargs, disk, inputs, end, beside)
 
 
 def _pack_inputs(inputs: tuple[Typed, ...]) -> bytes:

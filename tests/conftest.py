@@ -20,6 +20,8 @@ Guest = Callable[[str], Path]
 
 HostTool = Callable[[str, str], str]
 
+HostFile = Callable[[str, str], Path]
+
 _LINK_SCRIPT = """
 ENTRY(_start)
 PHDRS { text PT_LOAD FLAGS(5); data PT_LOAD FLAGS(6); }
@@ -69,6 +71,21 @@ def host_tool() -> HostTool:
                 pytest.fail(message)
             pytest.skip(message)
         return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def host_file() -> HostFile:
+    """`host_file(path, package)` gives a file of a Debian package; without it as `host_tool`."""
+
+    def find(path: str, package: str) -> Path:
+        if not Path(path).is_file():
+            message = f"{path} is not there (Debian package {package}; make tools)"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        return Path(path)
 
     return find
 

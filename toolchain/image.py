@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An executable ELF image: what to load, its symbols, source lines and path marks."""
+"""An executable image: what to load, and of an ELF also symbols, source lines and path marks."""
 
 import hashlib
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -62,10 +62,11 @@ class PathMark:
 
 @dataclass(frozen=True)
 class Image:
-    """A sound ELF image. segments and symbols are sorted by address; sha256 is of the whole file.
+    """A sound ELF image, or the bytes of a flat file. segments and symbols are sorted by address; sha256 is
+    of the whole file.
 
-    mapping: (address, is code) where code and data change places in executable sections, from the
-    mapping symbols `$x` and `$d`.
+    bits: 32 or 64, 0 for a flat file that nothing has been said about yet. mapping: (address, is code) where
+    code and data change places in executable sections, from the mapping symbols `$x` and `$d`.
     """
 
     path: Path
@@ -76,7 +77,7 @@ class Image:
     notes: tuple[PathMark, ...]
     sha256: str
     mapping: tuple[tuple[int, bool], ...] = field(repr=False)
-    _elf: ElfFile = field(repr=False, compare=False)
+    _elf: ElfFile | None = field(repr=False, compare=False)
 
     @staticmethod
     def open(path: Path) -> "Image":
@@ -117,6 +118,35 @@ class Image:
             _elf=elf,
         )
 
+    @staticmethod
+    def flat(data: bytes, path: Path, sha256: str | None = None) -> "Image":
+        """Bytes that name no address: one segment, at 0 until `placed`.
+
+        sha256: of the file, where `data` is only what was packed in it.
+        """
+        return Image(
+            path=path,
+            entry=0,
+            bits=0,
+            segments=(Segment(0, 0, data, len(data), EXECUTE | WRITE | READ),),
+            symbols=(),
+            notes=(),
+            sha256=sha256 or hashlib.sha256(data).hexdigest(),
+            mapping=(),
+            _elf=None,
+        )
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it is no ELF: it goes wherever somebody says."""
+        return self._elf is None
+
+    def placed(self, address: int, bits: int, memory_size: int = 0) -> "Image":
+        """A flat image at that address, which is its entry too, with zeros up to memory_size bytes."""
+        data = self.segments[0].data
+        segment = Segment(address, address, data, max(len(data), memory_size), EXECUTE | WRITE | READ)
+        return replace(self, entry=address, bits=bits, segments=(segment,))
+
     def segment_at(self, address: int) -> Segment | None:
         """The segment that holds a virtual address."""
         index = bisect_right(self.segments, address, key=lambda segment: segment.vaddr) - 1
@@ -139,6 +169,8 @@ class Image:
 
         Raises ToolchainError if the debug information is damaged, or its line table larger than 4 MiB.
         """
+        if self._elf is None:
+            return None
         with self._elf.reading("section .debug_line"):
             return self._lines.at(address)
 
@@ -167,6 +199,7 @@ class Image:
 
     @cached_property
     def _lines(self) -> LineTable:
+        assert self._elf is not None  # asked for by line_at only
         content = self._elf.content
         return LineTable(content(".debug_line"), content(".debug_line_str"), content(".debug_str"), self.bits)
 

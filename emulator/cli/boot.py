@@ -16,10 +16,10 @@ from emulator.cli.guest import HARTS, our_guest
 from emulator.cli.signals import Signals
 from emulator.determinism import ConsoleDigest, check_determinism
 from emulator.errors import ReplugError
+from emulator.loader.boot import open_bootable
 from emulator.loader.devicetree import TreeOptions
-from emulator.loader.elf import open_image
 from emulator.machine import Machine, Outcome
-from emulator.options import MachineOptions
+from emulator.options import BUILTIN, FROM_FILE, NO_FIRMWARE, MachineOptions
 from emulator.replay import replay
 from emulator.report import headline, report, symbol
 from emulator.snapshot import SavedMachine, check_target
@@ -36,7 +36,7 @@ _LARGEST_STATUS = 255
 class _Job:
     """What is asked for: an image on a machine, and how it is run."""
 
-    image: Image
+    image: Image | None
     options: MachineOptions
     token: Token | None
     saved: SavedMachine | None
@@ -53,7 +53,18 @@ class _Job:
 )
 @click.option("--memory", type=SIZE, metavar="SIZE", help="RAM, such as 64M or 1G.  [default: 128M]")
 @click.option("--isa", metavar="rv64|help", help="The instruction set; help lists what there is.")
-@click.option("--bios", type=click.Choice(["none"]), help="none: an ELF starts in M-mode at its entry.")
+@click.option(
+    "--bios",
+    metavar="none|builtin|FILE",
+    help="Firmware in M-mode under the image.  [default: none for an ELF, else builtin]",
+)
+@click.option(
+    "--load-address", type=NUMBER, metavar="A", help="Where a flat IMAGE goes.  [default: RAM + 2M]"
+)
+@click.option(
+    "--initrd", type=click.Path(path_type=Path), metavar="FILE", help="Initial RAM disk for the guest."
+)
+@click.option("--dtb", type=click.Path(path_type=Path), metavar="FILE", help="Device tree instead of ours.")
 @click.option("--append", metavar="ARGS", help="Boot arguments for the device tree.")
 @click.option("--disk", type=click.Path(path_type=Path), help="Disk image for virtio slot 0; stays as it is.")
 @click.option("--disk-write", is_flag=True, help="What the guest writes goes to the disk image.")
@@ -78,7 +89,11 @@ class _Job:
 @json_option
 @quiet_option
 def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bool, **given: Any) -> int:
-    """Boot IMAGE (an ELF), or our guest OS when IMAGE is left out.
+    """Boot IMAGE, or our guest OS when IMAGE is left out.
+
+    An ELF starts in M-mode at its entry. A flat file or a Linux Image starts in S-mode under our own firmware
+    (--bios builtin), which offers the SBI. With --bios FILE that firmware starts in M-mode; without an IMAGE
+    it is all that runs.
 
     The console is stdin and stdout. A stdin that is no terminal is read as a file and is there for the guest
     from the start; at a terminal each key goes to the guest: Ctrl-A x leaves, Ctrl-A h helps.
@@ -93,6 +108,8 @@ def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bo
       echo hello | replug boot echo.elf
       replug boot spin.elf --max-instructions 1000000
       replug boot --check-determinism
+      replug boot Image --harts 4 --memory 512M --initrd initrd.gz --append "console=ttyS0"
+      replug boot u-boot.elf --bios fw_jump.elf
       replug boot --json run.json && replug boot --replay "$(jq -r .token run.json)"
       replug boot --max-instructions 20000000 --save-snapshot booted.snapshot
       replug boot --from-snapshot booted.snapshot
@@ -119,16 +136,19 @@ def _prepare(image: Path | None, quiet: bool, given: dict[str, Any]) -> _Job:
     saved = _snapshots(given, limit)
     named = saved.token if saved is not None else token
     disk: Path | None = given["disk"]
-    if image is None:
+    firmware_only = image is None and given["bios"] not in (None, NO_FIRMWARE, BUILTIN)
+    loaded: Image | None = None
+    if image is not None:
+        loaded = open_bootable(image)
+    elif not firmware_only:
         kernel, our_disk = our_guest(quiet)
-        loaded = open_image(kernel)
+        loaded = open_bootable(kernel)
         if disk is None and (named is None or named.disk is not None):
             disk = our_disk
-    else:
-        loaded = open_image(image)
-    if token is not None:
+    if token is not None and loaded is not None:
         token.check_image(loaded)
-    defaults = named if named is not None else MachineOptions(harts=HARTS if image is None else 1)
+    ours = image is None and not firmware_only
+    defaults = named if named is not None else MachineOptions(harts=HARTS if ours else 1)
     options = MachineOptions(
         harts=_first(given["harts"], defaults.harts),
         memory=_first(given["memory"], defaults.memory),
@@ -137,6 +157,10 @@ def _prepare(image: Path | None, quiet: bool, given: dict[str, Any]) -> _Job:
         hardware_ad=defaults.hardware_ad,
         disk=disk,
         disk_write=given["disk_write"],
+        bios=_bios(given["bios"], named),
+        load_address=_first(given["load_address"], named.beside.load_address if named is not None else None),
+        initrd=given["initrd"],
+        dtb=given["dtb"],
     )
     return _Job(loaded, options, token, saved, given["save_snapshot"], limit, given["json_file"], quiet)
 
@@ -155,6 +179,12 @@ def _snapshots(given: dict[str, Any], limit: int | None) -> SavedMachine | None:
             f"--max-instructions: {limit}: the snapshot is at {saved.instructions} instructions of its run"
         )
     return saved
+
+
+def _bios(given: str | None, token: Token | None) -> Path | str | None:
+    if given is None:
+        return token.beside.bios if token is not None and token.beside.bios != FROM_FILE else None
+    return given if given in (NO_FIRMWARE, BUILTIN) else Path(given)
 
 
 def _first(chosen: Any, default: Any) -> Any:

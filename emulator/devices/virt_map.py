@@ -16,6 +16,12 @@ VIRTIO_BASE = 0x1000_1000
 VIRTIO_STRIDE = 0x1000
 VIRTIO_SLOTS = 8
 VIRTIO_FIRST_IRQ = 1
+EMPTY_WINDOWS = (  # (name, base, size): there on the machine, but nothing is plugged in
+    ("pci-ports", 0x0300_0000, 0x1_0000),
+    ("flash", 0x2000_0000, 0x400_0000),
+    ("pci-configuration", 0x3000_0000, 0x1000_0000),
+    ("pci-memory", 0x4000_0000, 0x4000_0000),
+)
 RAM_BASE = 0x8000_0000
 RAM_DEFAULT_SIZE = 128 << 20
 TIMEBASE_FREQUENCY = 10_000_000  # Hz

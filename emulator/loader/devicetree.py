@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from emulator.devices import virt_map
 from emulator.devices.finisher import PASS, RESET
 from emulator.errors import ReplugError
-from emulator.loader.fdt import Node, cells, strings, wide, write_tree
+from emulator.loader.fdt import Node, cells, read_reservations, read_tree, strings, wide, write_tree
 
 _SOFTWARE, _TIMER, _EXTERNAL = 3, 7, 11  # interrupts of a hart's M-mode; S-mode's external one:
 _SUPERVISOR_EXTERNAL = 9
@@ -23,7 +23,7 @@ _CONSOLE = f"serial@{virt_map.UART_BASE:x}"
 @dataclass(frozen=True)
 class TreeOptions:
     """What differs from one `virt` machine to another. Addresses and sizes in bytes; initrd is
-    (first, first behind)."""
+    (first, first behind); reserved: (address, size) of RAM that belongs to firmware."""
 
     harts: int = 1
     memory_size: int = virt_map.RAM_DEFAULT_SIZE
@@ -31,12 +31,11 @@ class TreeOptions:
     mmu: str = "sv48"
     bootargs: str = ""
     initrd: tuple[int, int] | None = None
+    reserved: tuple[int, int] | None = None
 
 
 def device_tree(options: TreeOptions) -> bytes:
     """The DTB; ReplugError for boot arguments that cannot be part of one."""
-    if "\0" in options.bootargs:
-        raise ReplugError("boot arguments: a NUL character")
     root = Node(
         "",
         {
@@ -51,24 +50,63 @@ def device_tree(options: TreeOptions) -> bytes:
         {"device_type": strings("memory"), "reg": wide(virt_map.RAM_BASE, options.memory_size)},
     )
     root.children = [
-        _chosen(options),
+        Node("chosen", {"stdout-path": strings(f"/{_SOC}/{_CONSOLE}")}),
         memory,
         _cpus(options),
         _soc(options),
         _power("poweroff", PASS),
         _power("reboot", RESET),
     ]
+    _complete(root, options.bootargs, options.initrd, options.reserved)
     return write_tree(root)
 
 
-def _chosen(options: TreeOptions) -> Node:
-    node = Node("chosen", {"stdout-path": strings(f"/{_SOC}/{_CONSOLE}")})
-    if options.bootargs:
-        node.properties["bootargs"] = strings(options.bootargs)
-    if options.initrd:
-        node.properties["linux,initrd-start"] = wide(options.initrd[0])
-        node.properties["linux,initrd-end"] = wide(options.initrd[1])
-    return node
+def complete_tree(
+    data: bytes,
+    what: str,
+    bootargs: str,
+    initrd: tuple[int, int] | None,
+    reserved: tuple[int, int] | None,
+) -> bytes:
+    """A DTB that somebody else made, with what this run adds to it; as it is when that is nothing.
+
+    ReplugError, which calls it `what`, when it is malformed.
+    """
+    root = read_tree(data, what)
+    reservations = read_reservations(data, what)
+    if not bootargs and initrd is None and reserved is None:
+        return data
+    _complete(root, bootargs, initrd, reserved)
+    return write_tree(root, reservations)
+
+
+def _complete(
+    root: Node, bootargs: str, initrd: tuple[int, int] | None, reserved: tuple[int, int] | None
+) -> None:
+    if "\0" in bootargs:
+        raise ReplugError("boot arguments: a NUL character")
+    chosen = root.child("chosen")
+    if chosen is None:
+        chosen = Node("chosen")
+        root.children.insert(0, chosen)
+    if bootargs:
+        chosen.properties["bootargs"] = strings(bootargs)
+    if initrd is not None:
+        chosen.properties["linux,initrd-start"] = wide(initrd[0])
+        chosen.properties["linux,initrd-end"] = wide(initrd[1])
+    if reserved is not None:
+        _reserve(root, *reserved)
+
+
+def _reserve(root: Node, address: int, size: int) -> None:
+    """RAM that nobody above firmware may touch (devicetree specification, section 3.5)."""
+    node = root.child("reserved-memory")
+    if node is None:
+        node = Node("reserved-memory", {"#address-cells": cells(2), "#size-cells": cells(2), "ranges": b""})
+        root.children.append(node)
+    if (node.properties.get("#address-cells"), node.properties.get("#size-cells")) != (cells(2), cells(2)):
+        raise ReplugError("device tree: /reserved-memory is not in cells of 64 bits")
+    node.children.append(Node(f"firmware@{address:x}", {"reg": wide(address, size), "no-map": b""}))
 
 
 def _cpus(options: TreeOptions) -> Node:

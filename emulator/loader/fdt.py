@@ -6,7 +6,7 @@ release for years.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from emulator.errors import ReplugError
@@ -15,7 +15,7 @@ _MAGIC = 0xD00D_FEED
 _VERSION = 17
 _OLDEST_COMPATIBLE = 16
 _HEADER = struct.Struct(">10I")
-_NO_RESERVATION = bytes(16)
+_RESERVATION = struct.Struct(">QQ")
 
 _BEGIN_NODE = 1
 _END_NODE = 2
@@ -53,15 +53,19 @@ def strings(*values: str) -> bytes:
     return b"".join(value.encode() + b"\0" for value in values)
 
 
-def write_tree(root: Node) -> bytes:
-    """The DTB of a tree, a multiple of 8 bytes long. The same tree gives the same bytes."""
+def write_tree(root: Node, reservations: Sequence[tuple[int, int]] = ()) -> bytes:
+    """The DTB of a tree, a multiple of 8 bytes long. The same tree gives the same bytes.
+
+    reservations: (address, size in bytes) of RAM that its reader must leave alone.
+    """
     names: dict[str, int] = {}
     parts: list[bytes] = []
     _write_node(root, parts, names)
     parts.append(cells(_END))
     structure = b"".join(parts)
     table = strings(*names)
-    structure_at = _HEADER.size + len(_NO_RESERVATION)
+    kept = b"".join(_RESERVATION.pack(*entry) for entry in [*reservations, (0, 0)])
+    structure_at = _HEADER.size + len(kept)
     table_at = structure_at + len(structure)
     padding = bytes(-(table_at + len(table)) % 8)
     header = _HEADER.pack(
@@ -76,7 +80,7 @@ def write_tree(root: Node) -> bytes:
         len(table),
         len(structure),
     )
-    return header + _NO_RESERVATION + structure + table + padding
+    return header + kept + structure + table + padding
 
 
 def _write_node(node: Node, parts: list[bytes], names: dict[str, int]) -> None:
@@ -95,7 +99,10 @@ def _padded(data: bytes) -> bytes:
 
 
 def read_tree(data: bytes, what: str = "device tree") -> Node:
-    """The tree of a DTB; ReplugError, which calls it `what`, when it is malformed. Reservations are lost."""
+    """The tree of a DTB; ReplugError, which calls it `what`, when it is malformed.
+
+    What it reserves is not part of it: see read_reservations.
+    """
     try:
         header = _HEADER.unpack_from(data)
         magic, size, structure_at, table_at, _, version, compatible, _, table_size, structure_size = header
@@ -112,6 +119,19 @@ def read_tree(data: bytes, what: str = "device tree") -> Node:
         raise ReplugError(f"{what}: {error}") from None
     except (struct.error, ValueError):
         raise ReplugError(f"{what}: it is cut short or damaged") from None
+
+
+def read_reservations(data: bytes, what: str = "device tree") -> list[tuple[int, int]]:
+    """(address, size in bytes) of the RAM that a DTB reserves; ReplugError when it is malformed."""
+    found = []
+    try:
+        place = _HEADER.unpack_from(data)[4]
+        while (entry := _RESERVATION.unpack_from(data, place)) != (0, 0):
+            found.append(entry)
+            place += _RESERVATION.size
+    except struct.error:
+        raise ReplugError(f"{what}: it is cut short or damaged") from None
+    return found
 
 
 class _Malformed(Exception):

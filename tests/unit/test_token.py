@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from emulator.errors import ReplugError
 from emulator.options import MAX_HARTS
-from emulator.token import PREFIX, Token, Typed, merge
+from emulator.token import PREFIX, Beside, Token, Typed, merge
 
 PLAIN = Token(bytes(range(8)), 4, 128 << 20, 1000, True, "", None)
 
@@ -29,6 +29,19 @@ def inputs(draw: st.DrawFn) -> tuple[Typed, ...]:
     return tuple(found)
 
 
+besides = st.builds(
+    Beside,
+    bios=st.just("none"),
+    load_address=st.none() | st.integers(0, (1 << 64) - 1),
+    files=st.sampled_from([(), ("initrd",), ("dtb",), ("initrd", "dtb")]).flatmap(
+        lambda names: st.tuples(*(st.tuples(st.just(name), hashes) for name in names))
+    ),
+) | st.builds(
+    Beside,
+    bios=st.sampled_from(["builtin", "file"]),
+    load_address=st.none(),
+    files=st.tuples(st.tuples(st.just("bios"), hashes)),
+)
 tokens = st.builds(
     Token,
     image=hashes,
@@ -40,6 +53,7 @@ tokens = st.builds(
     disk=st.none() | hashes,
     inputs=inputs(),
     end=st.none() | st.integers(0, (1 << 64) - 1),
+    beside=besides,
 )
 
 
@@ -113,7 +127,9 @@ MACHINE = b"\x04" + b"\x80\x80\x02" + b"\xe8\x07"
     ("payload", "what"),
     [
         (HEAD, "ends too early"),
-        (HEAD + b"\x20" + MACHINE, "does not know"),
+        (HEAD + b"\x80" + MACHINE, "does not know"),
+        (HEAD + b"\x20" + MACHINE + b"\x03", "does not know"),
+        (HEAD + b"\x20" + MACHINE + b"\x09" + bytes(15), "ends too early"),
         (HEAD + b"\x00" + b"\xff" * 12, "no end"),
         (HEAD + b"\x00" + b"\x00" + MACHINE[1:], "harts"),
         (HEAD + b"\x00" + MACHINE[:1] + b"\x01" + MACHINE[4:], "memory"),
@@ -145,3 +161,19 @@ def test_another_version() -> None:
 def test_neighbours_at_one_place_are_one() -> None:
     apart = [Typed(0, 0, b"a"), Typed(0, 0, b"b"), Typed(0, 5, b"c"), Typed(7, 5, b"d")]
     assert merge(apart) == (Typed(0, 0, b"ab"), Typed(0, 5, b"c"), Typed(7, 5, b"d"))
+
+
+def test_what_was_beside_the_image_has_to_be_there_again() -> None:
+    firmware, other = ("bios", b"firmware"), ("bios", b"software")
+    run = Beside("file", None, (firmware,))
+    run.check(Beside("file", None, (firmware,)))
+    for other_run, what in (
+        (Beside(), "with firmware 'file', not 'none'"),
+        (Beside("file", None, (other,)), "another --bios"),
+        (Beside("file", 0x8000_0000, (firmware,)), "another --load-address"),
+        (Beside("file", None, (firmware, ("initrd", bytes(8)))), "without --initrd"),
+    ):
+        with pytest.raises(ReplugError, match=what):
+            run.check(other_run)
+    with pytest.raises(ReplugError, match="was with --dtb"):
+        Beside(files=(("dtb", bytes(8)),)).check(Beside())
