@@ -21,6 +21,7 @@ from emulator.devices.uart16550 import Uart16550
 from emulator.devices.virtio_block import VirtioBlock
 from emulator.devices.virtio_mmio import EmptySlot
 from emulator.engine import (
+    EXTENSIONS,
     NO_LIMIT,
     PAGE_SIZE,
     PAGE_TOUCHED,
@@ -91,23 +92,25 @@ class Machine:
             image = open_bootable(Path(image))
         self.start = prepare(image, self.options)
         self.image = self.start.image
+        self.isa = self.start.isa
         self._disk: Disk | None = None
         self._exit: tuple[str, int] | None = None
         self.inputs: list[tuple[int, int, bytes]] = []  # (instructions retired, virtual time, typed bytes)
-        if self.image.bits != 64:
-            raise ReplugError(f"{self.image.path}: 32-bit images cannot be run yet")
         self.bus = Bus()
         if self.options.disk is not None:
             self._disk = Disk(self.options.disk, self.options.disk_write)
         self.engine = Engine(
             EngineConfig(
                 harts=self.options.harts,
+                xlen=self.isa.xlen,
                 ram_size=self.options.memory,
                 quantum=self.options.quantum,
                 instructions_per_tick=virt_map.NS_PER_TICK,
-                hardware_ad=int(self.options.hardware_ad),
+                hardware_ad=int(self.isa.hardware_ad),
                 per_instruction=int(per_instruction),
                 devices=1,
+                extensions=sum(EXTENSIONS.get(name, 0) for name in self.isa.extensions),
+                strict_nan_boxing=int(self.options.strict_nan_boxing),
             ),
             self.bus.load,
             self.bus.store,

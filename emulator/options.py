@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emulator.devices import virt_map
 from emulator.errors import ReplugError
+from emulator.isa import Isa
 
 NO_FIRMWARE, BUILTIN, FROM_FILE = "none", "builtin", "file"
 """Kinds of firmware; the first two are values of `bios` as well."""
@@ -22,7 +23,9 @@ class MachineOptions:
 
     harts: how many; memory: bytes of RAM; quantum: instructions a slice (a slice ends at the first block
     border past it); disk: image file for virtio slot 0, copy-on-write unless disk_write; bootargs: for the
-    device tree; hardware_ad: page-table A and D bits are set by hardware (Svadu), else they fault (Svade).
+    device tree; isa: instruction set, None: everything there is with the image's word size;
+    strict_nan_boxing: single-precision operands that are not NaN-boxed count as NaN, as the manual says: it
+    costs speed.
 
     bios: what runs before the image: nothing ("none"), our own firmware ("builtin") or a file; None: as the
     image needs it.  load_address: physical address of a flat image; initrd: a file for the image to find by
@@ -35,7 +38,8 @@ class MachineOptions:
     disk: Path | None = None
     disk_write: bool = False
     bootargs: str = ""
-    hardware_ad: bool = True
+    isa: Isa | None = None
+    strict_nan_boxing: bool = False
     bios: Path | str | None = None
     load_address: int | None = None
     initrd: Path | None = None

@@ -3,11 +3,11 @@
 
 A token is `r1.` and base64url without padding, so it passes through shells and URLs as it is.  Inside, in
 this order: the first 8 bytes of the image's SHA-256; a byte of flags; harts, pages of memory and the quantum
-as varints; then, each only if its flag is set, the first 8 bytes of the disk's SHA-256, the boot arguments
-(varint length and UTF-8), where the run was cut from outside (varint), what else was put into RAM (a byte of
-flags, the load address as a varint, the first 8 bytes of each file's SHA-256), and the inputs (compressed:
-instructions and virtual time since the input before, both as varints, varint length, bytes); in the end a
-CRC-32 of all that.
+as varints; then, each only if its flag is set, the instruction set's name (varint length and ASCII), the
+first 8 bytes of the disk's SHA-256, the boot arguments (varint length and UTF-8), where the run was cut from
+outside (varint), what else was put into RAM (a byte of flags, the load address as a varint, the first 8 bytes
+of each file's SHA-256), and the inputs (compressed: instructions and virtual time since the input before,
+both as varints, varint length, bytes); in the end a CRC-32 of all that.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.errors import ReplugError
+from emulator.isa import Isa
 from emulator.options import BUILTIN, FROM_FILE, NO_FIRMWARE, MachineOptions
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ MOST_INPUT = 64 << 20
 
 _HASH = 8
 _PAGE = 4096
-_HARDWARE_AD, _DISK, _BOOTARGS, _END, _INPUTS, _BESIDE = (1 << bit for bit in range(6))
+_STRICT, _DISK, _BOOTARGS, _END, _INPUTS, _BESIDE, _ISA = (1 << bit for bit in range(7))
 _BIOS_KINDS = (NO_FIRMWARE, BUILTIN, FROM_FILE)
 _BIOS, _LOAD_ADDRESS, _INITRD, _DTB = 3, 4, 8, 16  # flags of what else was put into RAM
 _WIDEST = 10  # bytes of a varint of 64 bits
@@ -116,9 +117,10 @@ class Token:
     harts: int
     memory: int
     quantum: int
-    hardware_ad: bool
     bootargs: str
     disk: bytes | None
+    isa: Isa | None = None
+    strict_nan_boxing: bool = False
     inputs: tuple[Typed, ...] = ()
     end: int | None = None
     beside: Beside = Beside()
@@ -133,7 +135,8 @@ class Token:
             harts=options.harts,
             memory=options.memory,
             quantum=options.quantum,
-            hardware_ad=options.hardware_ad,
+            isa=options.isa,
+            strict_nan_boxing=options.strict_nan_boxing,
             bootargs=options.bootargs,
             disk=None if disk is None else disk[:_HASH],
             inputs=merge(Typed(*entry) for entry in machine.inputs),
@@ -146,15 +149,19 @@ class Token:
     def encode(self) -> str:
         """The text of it."""
         flags = (
-            _HARDWARE_AD * self.hardware_ad
+            _STRICT * self.strict_nan_boxing
             | _DISK * (self.disk is not None)
             | _BOOTARGS * bool(self.bootargs)
             | _END * (self.end is not None)
             | _INPUTS * bool(self.inputs)
+            | _ISA * (self.isa is not None)
             | _BESIDE * (self.beside != Beside())
         )
         parts = [self.image, bytes((flags,))]
         parts += [_varint(self.harts), _varint(self.memory // _PAGE), _varint(self.quantum)]
+        if self.isa is not None:
+            text = self.isa.name.encode()
+            parts.append(_varint(len(text)) + text)
         if self.disk is not None:
             parts.append(self.disk)
         if self.bootargs:
@@ -202,7 +209,8 @@ class Token:
             harts=self.harts,
             memory=self.memory,
             quantum=self.quantum,
-            hardware_ad=self.hardware_ad,
+            isa=self.isa,
+            strict_nan_boxing=self.strict_nan_boxing,
             bootargs=self.bootargs,
             disk=disk,
             disk_write=disk_write,
@@ -220,11 +228,14 @@ class Token:
         """ReplugError, with the reason, unless the machine is one that can repeat the run."""
         self.check_image(machine.image)
         wanted, given = self.machine_options(None), machine.options
-        for name in ("harts", "memory", "quantum", "hardware_ad", "bootargs"):
+        for name in ("harts", "memory", "quantum", "strict_nan_boxing", "bootargs"):
             want, have = getattr(wanted, name), getattr(given, name)
             if want != have:
                 raise ReplugError(f"token: the run was with {name} {want!r}, not {have!r}")
         self.beside.check(_beside(machine))
+        if (self.isa or Isa.default(machine.isa.xlen)) != machine.isa:
+            name = "the image's own" if self.isa is None else self.isa.name
+            raise ReplugError(f"token: the run was with the instruction set {name}, not {machine.isa.name}")
         disk = machine.disk_hash
         if self.disk is None and disk is not None:
             raise ReplugError("token: the run was without a disk")
@@ -300,23 +311,26 @@ class _Reader:
 def _unpack(reader: _Reader) -> Token:
     image = reader.take(_HASH)
     flags = reader.take(1)[0]
-    if flags >= _BESIDE << 1:
+    if flags >= _ISA << 1:
         raise ReplugError("token: damaged: it says something that this Replug does not know")
     harts, pages, quantum = reader.varint(), reader.varint(), reader.varint()
+    isa = Isa.parse(_text(reader, "instruction set")) if flags & _ISA else None
     disk = reader.take(_HASH) if flags & _DISK else None
-    bootargs = ""
-    if flags & _BOOTARGS:
-        try:
-            bootargs = reader.take(reader.varint()).decode()
-        except UnicodeDecodeError:
-            raise ReplugError("token: damaged: its boot arguments are not UTF-8") from None
+    bootargs = _text(reader, "boot arguments") if flags & _BOOTARGS else ""
     end = reader.varint() if flags & _END else None
     beside = Beside.decode(reader) if flags & _BESIDE else Beside()
     inputs = _unpack_inputs(reader.rest()) if flags & _INPUTS else ()
     if not reader.at_end:
         raise ReplugError("token: damaged: something follows its end")
-    hardware_ad = bool(flags & _HARDWARE_AD)
-    return Token(image, harts, pages * _PAGE, quantum, hardware_ad, bootargs, disk, inputs, end, beside)
+    strict = bool(flags & _STRICT)
+    return Token(image, harts, pages * _PAGE, quantum, bootargs, disk, isa, strict, inputs, end, beside)
+
+
+def _text(reader: _Reader, what: str) -> str:
+    try:
+        return reader.take(reader.varint()).decode()
+    except UnicodeDecodeError:
+        raise ReplugError(f"token: damaged: its {what}: not UTF-8") from None
 
 
 def _pack_inputs(inputs: tuple[Typed, ...]) -> bytes:

@@ -11,13 +11,22 @@ from typing import Any
 import click
 
 from emulator.cli import console
-from emulator.cli.common import NUMBER, SIZE, check_json_target, json_option, quiet_option, say, write_json
+from emulator.cli.common import (
+    NUMBER,
+    SIZE,
+    check_json_target,
+    isa_options,
+    json_option,
+    quiet_option,
+    say,
+    write_json,
+)
 from emulator.cli.guest import HARTS, our_guest
 from emulator.cli.signals import Signals
 from emulator.determinism import ConsoleDigest, check_determinism
 from emulator.errors import ReplugError
+from emulator.isa import Isa, isa_help
 from emulator.loader.boot import open_bootable
-from emulator.loader.devicetree import TreeOptions
 from emulator.machine import Machine, Outcome
 from emulator.options import BUILTIN, FROM_FILE, NO_FIRMWARE, MachineOptions
 from emulator.replay import replay
@@ -52,7 +61,7 @@ class _Job:
     "--harts", type=NUMBER, metavar="N", help="Number of harts.  [default: 4 for our guest, else 1]"
 )
 @click.option("--memory", type=SIZE, metavar="SIZE", help="RAM, such as 64M or 1G.  [default: 128M]")
-@click.option("--isa", metavar="rv64|help", help="The instruction set; help lists what there is.")
+@isa_options
 @click.option(
     "--bios",
     metavar="none|builtin|FILE",
@@ -118,15 +127,13 @@ def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bo
     --max-instructions ends with a report of its harts and their last instructions, and status 1.
     """
     if isa == "help":
-        click.echo(f"rv64  {TreeOptions().isa}, with M, S (Sv39) and U mode")
+        click.echo(isa_help())
         return 0
-    if isa not in (None, "rv64"):
-        raise ReplugError(f"--isa: {isa!r} is not known here; `--isa help` lists what is")
-    job = _prepare(image, quiet, given)
+    job = _prepare(image, quiet, None if isa is None else Isa.parse(isa), given)
     return _check(job) if check_determinism else _run(job)
 
 
-def _prepare(image: Path | None, quiet: bool, given: dict[str, Any]) -> _Job:
+def _prepare(image: Path | None, quiet: bool, isa: Isa | None, given: dict[str, Any]) -> _Job:
     """Put together what the command line, the token and the defaults say."""
     check_json_target(given["json_file"])
     limit = given["max_instructions"]
@@ -154,7 +161,8 @@ def _prepare(image: Path | None, quiet: bool, given: dict[str, Any]) -> _Job:
         memory=_first(given["memory"], defaults.memory),
         quantum=_first(given["quantum"], defaults.quantum),
         bootargs=_first(given["append"], defaults.bootargs),
-        hardware_ad=defaults.hardware_ad,
+        isa=defaults.isa if isa is None else isa,
+        strict_nan_boxing=given["strict_nan_boxing"] or defaults.strict_nan_boxing,
         disk=disk,
         disk_write=given["disk_write"],
         bios=_bios(given["bios"], named),

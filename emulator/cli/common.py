@@ -72,6 +72,20 @@ def quiet_option(function: Function) -> Function:
     return click.option("--quiet", "-q", is_flag=True, help="Say nothing that was not asked for.")(function)
 
 
+def isa_options(function: Function) -> Function:
+    """The options --isa and --strict-nan-boxing, alike for the commands that make a machine."""
+    function = click.option(
+        "--strict-nan-boxing",
+        is_flag=True,
+        help="Single-precision operands that are not NaN-boxed count as NaN; costs speed.",
+    )(function)
+    return click.option(
+        "--isa",
+        metavar="NAME|help",
+        help="Instruction set, such as rv64gc_zba; help lists what there is.  [default: all, IMAGE's width]",
+    )(function)
+
+
 def word_size_option(function: Function) -> Function:
     """The option --bits, alike for the commands that need to know."""
     return click.option(

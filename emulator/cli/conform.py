@@ -16,12 +16,21 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from emulator.cli.common import NUMBER, SIZE, check_json_target, json_option, quiet_option, write_json
+from emulator.cli.common import (
+    NUMBER,
+    SIZE,
+    check_json_target,
+    isa_options,
+    json_option,
+    quiet_option,
+    write_json,
+)
 from emulator.conform.case import Case, Result, Verdict, run_case
 from emulator.conform.suite import find_tests, read_permitted
 from emulator.devices import virt_map
 from emulator.engine.build import build_engine
 from emulator.errors import ReplugError
+from emulator.isa import Isa, isa_help
 from emulator.options import MachineOptions
 from emulator.pool import Lost, run_all, usable_cores
 
@@ -93,6 +102,7 @@ class _Row:
     metavar="S",
     help="Of this computer, after which a test is given up.",
 )
+@isa_options
 @json_option
 @quiet_option
 def conform(
@@ -105,6 +115,8 @@ def conform(
     memory: int,
     max_instructions: int,
     seconds: float,
+    isa: str | None,
+    strict_nan_boxing: bool,
     json_file: str | None,
     quiet: bool,
 ) -> int:
@@ -124,6 +136,9 @@ def conform(
 
     Exit status: 0 when no test fails that is not permitted to, else 1.
     """
+    if isa == "help":
+        click.echo(isa_help())
+        return 0
     check_json_target(json_file)
     if jobs is not None and jobs < 1:
         raise ReplugError(f"--jobs: {jobs}: at least 1")
@@ -131,7 +146,12 @@ def conform(
         raise ReplugError(f"--max-instructions: {max_instructions}: at least 1")
     permitted = {} if permitted_file is None else read_permitted(permitted_file)
     files = find_tests(folder)
-    options = MachineOptions(harts=harts, memory=memory)
+    options = MachineOptions(
+        harts=harts,
+        memory=memory,
+        isa=None if isa is None else Isa.parse(isa),
+        strict_nan_boxing=strict_nan_boxing,
+    )
     names = [file.relative_to(folder) for file in files]
     place = signature_dir if signature_dir is not None else folder if signatures else None
     cases = [

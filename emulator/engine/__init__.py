@@ -2,9 +2,10 @@
 """The engine: compiled, exact, deterministic.  The only part of Replug that knows of Unicorn."""
 
 from emulator.engine.native import NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, Engine, unicorn_version
-from emulator.engine.records import EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
+from emulator.engine.records import EXTENSIONS, EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
 
 __all__ = [
+    "EXTENSIONS",
     "NO_LIMIT",
     "PAGE_SIZE",
     "PAGE_TOUCHED",

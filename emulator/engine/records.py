@@ -34,6 +34,12 @@ class EngineConfig:
     pmp_entries: int = 16
     per_instruction: int = 0
     devices: int = 0
+    extensions: int = 0
+    strict_nan_boxing: int = 0
+
+
+EXTENSIONS = {"zba": 1, "zbb": 2, "zbs": 4, "zicond": 8, "sstc": 16, "svadu": 32}
+"""Bits of `EngineConfig.extensions` (`enum replug_extension`)."""
 
 
 @dataclass(frozen=True)

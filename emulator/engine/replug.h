@@ -15,6 +15,16 @@
 #include <stdint.h>
 
 /* cffi begin */
+/* What a hart may have beyond RV64GC or RV32GC. */
+enum replug_extension {
+    REPLUG_ZBA = 1,
+    REPLUG_ZBB = 2,
+    REPLUG_ZBS = 4,
+    REPLUG_ZICOND = 8,
+    REPLUG_SSTC = 16,
+    REPLUG_SVADU = 32 /* menvcfg.ADUE chooses; else hardware_ad does */
+};
+
 typedef struct replug_machine replug_machine;
 
 /* Why replug_run came back. */
@@ -35,10 +45,12 @@ typedef struct {
     uint64_t ram_size;              /* bytes, a multiple of 4096 */
     uint64_t quantum;               /* instructions a slice; a slice ends at the first block border past it */
     uint32_t instructions_per_tick; /* of mtime; one instruction is one nanosecond of virtual time */
-    uint32_t hardware_ad;           /* 1: page-table A and D bits are set by hardware (Svadu); 0: they fault (Svade) */
+    uint32_t hardware_ad;           /* at reset, page-table A and D bits: 1 are set by hardware; 0 fault */
     uint32_t pmp_entries;           /* 0, 16 or 64 */
     uint32_t per_instruction;       /* 1: count by instruction; slices end exactly, and no marks or models */
     uint32_t devices;               /* 1: the PLIC and the UART of the `virt` machine are the engine's own */
+    uint32_t extensions;            /* of enum replug_extension */
+    uint32_t strict_nan_boxing;     /* 1: single-precision operands that are not NaN-boxed count as NaN */
 } replug_config;
 
 /* MMIO outside RAM and the engine's own devices.  *fault = 1 makes the access an access fault.  Width 1, 2, 4 or 8 bytes. */

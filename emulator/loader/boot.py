@@ -16,6 +16,7 @@ from pathlib import Path
 from emulator.devices import virt_map
 from emulator.errors import ReplugError
 from emulator.firmware import builtin_firmware
+from emulator.isa import Isa
 from emulator.loader.devicetree import TreeOptions, complete_tree, device_tree
 from emulator.loader.elf import place_elf
 from emulator.loader.flat import place_initrd, read_file
@@ -39,12 +40,14 @@ _SUPERVISOR = 1
 class Start:
     """What is in RAM when the harts begin, and where they do.
 
-    image: whose run it is; bios: "none", "builtin" or "file"; firmware: what that is, if anything; entry:
-    physical address where harts begin; tree: that of the device tree; next_stage: that of what firmware is
-    told (0: there is none); files: SHA-256 (32 bytes) of what belongs to the run beside the image, by option.
+    image: whose run it is; isa: what the harts have; bios: "none", "builtin" or "file"; firmware: what that
+    is, if anything; entry: physical address where harts begin; tree: that of the device tree; next_stage:
+    that of what firmware is told (0: there is none); files: SHA-256 (32 bytes) of what belongs to the run
+    beside the image, by option.
     """
 
     image: Image
+    isa: Isa
     bios: str
     firmware: Image | None
     entry: int
@@ -79,11 +82,12 @@ def prepare(image: Image | None, options: MachineOptions) -> Start:
     ram = Ram(virt_map.RAM_BASE, options.memory)
     bios = options.bios if options.bios is not None else (default_bios(image) if image else NO_FIRMWARE)
     files: dict[str, bytes] = {}
-    bits = (image.bits if image else 0) or 64
+    chosen = options.isa.xlen if options.isa is not None else 0
+    bits = chosen or (image.bits if image else 0) or 64
     pieces: list[Placement] = []
     firmware = _firmware(bios, bits, ram)
     if firmware is not None:
-        bits = firmware.bits
+        bits = chosen or firmware.bits
         pieces += place_elf(firmware, ram, bits).placements
         files["bios"] = bytes.fromhex(firmware.sha256)
     if image is not None:
@@ -105,10 +109,11 @@ def prepare(image: Image | None, options: MachineOptions) -> Start:
         info = _next_stage(place_elf(image, ram, bits).entry, bits)
         next_stage = _append(pieces, "what firmware is told", info, ram, 64)
     reserved = _reserved(firmware) if bios == BUILTIN else None
-    tree = _tree(options, initrd, reserved, files)
+    isa = options.isa or Isa.default(bits)
+    tree = _tree(options, isa, initrd, reserved, files)
     tree_address = _append(pieces, "the device tree", tree, ram, 1 << 21)
     kind = str(bios) if bios in (NO_FIRMWARE, BUILTIN) else FROM_FILE
-    return Start(image or first, kind, firmware, entry, tree_address, next_stage, tuple(pieces), files)
+    return Start(image or first, isa, kind, firmware, entry, tree_address, next_stage, tuple(pieces), files)
 
 
 def _append(pieces: list[Placement], what: str, data: bytes, ram: Ram, alignment: int) -> int:
@@ -162,6 +167,7 @@ def _reserved(firmware: Image | None) -> tuple[int, int] | None:
 
 def _tree(
     options: MachineOptions,
+    isa: Isa,
     initrd: tuple[int, int] | None,
     reserved: tuple[int, int] | None,
     files: dict[str, bytes],
@@ -171,6 +177,8 @@ def _tree(
             TreeOptions(
                 harts=options.harts,
                 memory_size=options.memory,
+                isa=isa.device_tree_string(),
+                mmu=isa.mmu_type,
                 bootargs=options.bootargs,
                 initrd=initrd,
                 reserved=reserved,

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Machine
+from emulator.isa import Isa
 from emulator.options import MachineOptions
 from toolchain.assemble import assemble
 from toolchain.disk import create_image
@@ -155,7 +156,7 @@ def test_base(built: tuple[Path, Path], harts: int, memory: str) -> None:
         MachineOptions(harts=4, quantum=137),
         MachineOptions(harts=8),
         MachineOptions(harts=12),  # more than the kernel uses
-        MachineOptions(harts=2, memory=16 << 20, hardware_ad=False),
+        MachineOptions(harts=2, memory=16 << 20, isa=Isa.parse("rv64_svade")),
     ],
     ids=["1 hart", "4 harts, small slices", "8 harts", "12 harts", "A and D fault"],
 )

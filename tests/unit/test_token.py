@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.errors import ReplugError
+from emulator.isa import Isa
 from emulator.options import MAX_HARTS
 from emulator.token import PREFIX, Beside, Token, Typed, merge
 
-PLAIN = Token(bytes(range(8)), 4, 128 << 20, 1000, True, "", None)
+PLAIN = Token(bytes(range(8)), 4, 128 << 20, 1000, "", None)
 
 hashes = st.binary(min_size=8, max_size=8)
 counts = st.integers(0, 1 << 40)
@@ -48,7 +49,8 @@ tokens = st.builds(
     harts=st.integers(1, MAX_HARTS),
     memory=st.integers(256, 1 << 22).map(lambda pages: 4096 * pages),
     quantum=st.integers(1, (1 << 40) - 1),
-    hardware_ad=st.booleans(),
+    isa=st.none() | st.sampled_from(["rv32", "rv64gc_zba", "rv64_svade"]).map(Isa.parse),
+    strict_nan_boxing=st.booleans(),
     bootargs=st.text(st.characters(exclude_categories=["Cs"]), max_size=50),
     disk=st.none() | hashes,
     inputs=inputs(),
@@ -135,6 +137,8 @@ MACHINE = b"\x04" + b"\x80\x80\x02" + b"\xe8\x07"
         (HEAD + b"\x00" + MACHINE[:1] + b"\x01" + MACHINE[4:], "memory"),
         (HEAD + b"\x00" + MACHINE + b"x", "follows its end"),
         (HEAD + b"\x04" + MACHINE + b"\x01\xff", "UTF-8"),
+        (HEAD + b"\x40" + MACHINE + b"\x05rv128", "instruction set"),
+        (HEAD + b"\x40" + MACHINE + b"\x02\xff\xff", "UTF-8"),
         (HEAD + b"\x04" + MACHINE + b"\x05abc", "ends too early"),
         (HEAD + b"\x10" + MACHINE + b"nonsense", "unpacked"),
         (HEAD + b"\x10" + MACHINE + zlib.compress(b"\x00\x00\x05abc"), "ends too early"),
