@@ -231,6 +231,7 @@ static bool is_sane(const struct replug_machine *machine, const struct machine_s
         memcpy(&state, harts + i * sizeof state, sizeof state);
         if ((state.privilege != MODE_U && state.privilege != MODE_S && state.privilege != MODE_M) ||
             state.slice_base > state.retired || state.retired >> 62 || state.waiting > 1 || state.pc & 1 ||
+            state.reservation_width > 8 || state.barren_traps >> 32 || state.repeated_traps >> 32 ||
             (state.reservation_physical != ~0ull && state.reservation_width != 4 && state.reservation_width != 8) ||
             (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2)
             return false;
