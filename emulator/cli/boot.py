@@ -124,8 +124,8 @@ def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bo
       replug boot --from-snapshot booted.snapshot
 
     The exit status is the guest's. A guest that traps for ever, sleeps for ever or runs into
-    --max-instructions ends with a report of its harts and their last instructions, and status 1 (0 where that was
-    to save a snapshot).
+    --max-instructions ends with a report of its harts and their last instructions, and status 1 (0 where
+    that was to save a snapshot).
     """
     if isa == "help":
         click.echo(isa_help())
