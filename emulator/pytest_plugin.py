@@ -21,7 +21,7 @@ import pytest
 
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import models_by_name
-from emulator.cycles.paths import PathCost, PathWatch
+from emulator.cycles.paths import PathCost, PathWatch, path_label
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
@@ -150,7 +150,7 @@ class GuestMachine:
         for cost in costs:
             if (cost.name, cost.step, cost.parameters) == (name, step, wanted):
                 return cost
-        label = PathCost(name, step, wanted, 0, Spread(0, 0, 0, 0), {}).full_label
+        label = path_label(name, step, wanted)
         known = "".join(f"\n  {cost.full_label}" for cost in costs) or " none"
         raise AssertionError(f"path {label}: no call of it ended; those that did:{known}")
 

@@ -21,7 +21,7 @@ def build(data: Path | None, json_file: str | None, quiet: bool) -> int:
     """Build the engine and the images of our guest OS.
 
     Only what has changed is made again. The disk's /data is the file that the guest's programs read; by
-    default a text of 1 MiB made of the project's own sources.
+    default a text of 1 MiB that is always the same.
 
     \b
     Examples

@@ -23,7 +23,7 @@ from emulator.cycles.paths import PathCost
 from emulator.cycles.scenario import PaperRun, Run
 from emulator.cycles.table import claim_table, path_table, print_models
 
-PLAIN_WIDTH = 118  # of a table that goes to no terminal
+PLAIN_WIDTH = 132  # of a table that goes to no terminal
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def paths_csv(costs: Sequence[PathCost], models: Sequence[Model]) -> str:
     """One line a path: name, step, parameters ("bytes=1", several with a space between), calls, and the
-    spreads of instructions and of cycles under each model."""
-    columns = ["instructions", *(f"{model.name} cycles" for model in models)]
+    spreads of instructions and of cycles under each model: total, own and of interrupts."""
+    quantities = ["instructions", *(f"{model.name} cycles" for model in models)]
+    columns = [part + quantity for part in ("", "own ", "interrupts ") for quantity in quantities]
     header = ["path", "step", "parameters", "calls"]
     header += [f"{column} {figure}" for column in columns for figure in SPREAD]
     return table(header, [_row(cost, models) for cost in costs])
@@ -34,6 +35,7 @@ def paths_csv(costs: Sequence[PathCost], models: Sequence[Model]) -> str:
 def _row(cost: PathCost, models: Sequence[Model]) -> list[object]:
     parameters = " ".join(f"{name}={value}" for name, value in cost.parameters.items())
     row: list[object] = [cost.name, cost.step, parameters, cost.calls]
-    for spread in (cost.instructions, *(cost.cycles[model.name] for model in models)):
-        row += [spread.as_dict()[figure] for figure in SPREAD]
+    for part in (cost, cost.own, cost.interrupts):
+        for spread in (part.instructions, *(part.cycles[model.name] for model in models)):
+            row += [spread.as_dict()[figure] for figure in SPREAD]
     return row

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import IDEAL, Model
-from emulator.engine import PathRow
+from emulator.engine import PathPart, PathRow
 from emulator.machine import Machine
 from toolchain.image import PATH_THREAD, PATH_VALUE, Image
 
@@ -15,11 +16,28 @@ APPENDED = 1 << 31
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of what the calls of a path cost.  cycles: model name -> spread."""
+
+    instructions: Spread
+    cycles: dict[str, Spread]
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "instructions": self.instructions.as_dict(),
+            "cycles": {model: spread.as_dict() for model, spread in self.cycles.items()},
+        }
+
+
+@dataclass(frozen=True)
 class PathCost:
     """One line of a report: a path (or a step of it) with its variant and parameters, and the costs of its
     calls.
 
-    cycles: model name -> spread.
+    instructions and cycles (model name -> spread) include callees, other paths open inside this one among
+    them, and exceptions that it caused; own leaves those other paths out.  Interrupts that cut the path are
+    in neither, but told apart; so is time in which its thread had no hart, which is told nowhere.
+    histogram: instructions -> number of calls.
     """
 
     name: str
@@ -28,16 +46,18 @@ class PathCost:
     calls: int
     instructions: Spread
     cycles: dict[str, Spread]
+    own: Part
+    interrupts: Part
+    histogram: Mapping[int, int] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def label(self) -> str:
-        return f"{self.name}: {self.step}" if self.step else self.name
+        return path_label(self.name, self.step)
 
     @property
     def full_label(self) -> str:
         """The label with the parameters."""
-        parameters = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
-        return f"{self.label} ({parameters})" if parameters else self.label
+        return path_label(self.name, self.step, self.parameters)
 
     def as_dict(self) -> dict[str, object]:
         """The row of the JSON report."""
@@ -47,7 +67,16 @@ class PathCost:
         row["calls"] = self.calls
         row["instructions"] = self.instructions.as_dict()
         row["cycles"] = {model: spread.as_dict() for model, spread in self.cycles.items()}
+        row["own"] = self.own.as_dict()
+        row["interrupts"] = self.interrupts.as_dict()
         return row
+
+
+def path_label(name: str, step: str = "", parameters: Mapping[str, int] | None = None) -> str:
+    """How a path, or a step of it, is called in reports."""
+    label = f"{name}: {step}" if step else name
+    detail = ", ".join(f"{key} {value}" for key, value in (parameters or {}).items())
+    return f"{label} ({detail})" if detail else label
 
 
 def _physical(image: Image, address: int) -> int:
@@ -76,9 +105,14 @@ def declared_paths(image: Image) -> dict[str, list[str]]:
 class PathWatch:
     """Watches the marks of an image on a machine.  Make it before the machine runs."""
 
-    def __init__(self, machine: Machine, models: list[Model]) -> None:
+    def __init__(self, machine: Machine, models: Sequence[Model]) -> None:
         self._machine = machine
         self._models = models
+        self._model_numbers = {
+            model.name: machine.engine.set_pipeline(model.pipeline)
+            for model in models
+            if model.pipeline is not None
+        }
         self._numbers: dict[str, int] = {"": 0}
         image = machine.image
         for note in image.notes:
@@ -93,9 +127,6 @@ class PathWatch:
                 detail,
                 note.register if captures else 0,
             )
-        for model in models:
-            if model.pipeline is not None:
-                machine.engine.set_pipeline(model.pipeline)
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
@@ -113,15 +144,27 @@ class PathWatch:
         for variant in row.variants:
             text = texts[variant & ~APPENDED]
             name = f"{name} +{text}" if variant & APPENDED else text
-        instructions = Spread.of(row.instructions)
+        total = self._part(row.total)
         return PathCost(
             name=name,
             step=texts[row.step],
             parameters={texts[number]: _signed(value) for number, value in row.parameters.items()},
             calls=row.calls,
-            instructions=instructions,
-            cycles={
-                model.name: instructions if model is IDEAL else Spread.of(row.cycles)
+            instructions=total.instructions,
+            cycles=total.cycles,
+            own=self._part(row.own),
+            interrupts=self._part(row.interrupts),
+            histogram=row.total.instructions,
+        )
+
+    def _part(self, part: PathPart) -> Part:
+        instructions = Spread.of(part.instructions)
+        return Part(
+            instructions,
+            {
+                model.name: instructions
+                if model is IDEAL
+                else Spread.of(part.cycles[self._model_numbers[model.name]])
                 for model in self._models
             },
         )

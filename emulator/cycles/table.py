@@ -38,20 +38,31 @@ def _row(cost: PathCost, models: Sequence[Model]) -> list[str]:
     detail = ", ".join(
         f"{value:,} B" if key == "bytes" else f"{key} {value:,}" for key, value in cost.parameters.items()
     )
-    cells = [label, detail, f"{cost.calls:,}", *_figures(cost.instructions)]
+    interrupts = cost.interrupts.instructions.total
+    cells = [label, detail, f"{cost.calls:,}", _own(cost), *_figures(cost.instructions)]
     for model in models:
         if model is not IDEAL:
             cells += _figures(cost.cycles[model.name])
-    return cells
+    return [*cells, f"{interrupts:,}" if interrupts else ""]
+
+
+def _own(cost: PathCost) -> str:
+    """The median; nothing where all is own."""
+    return "" if cost.own.instructions == cost.instructions else f"{cost.own.instructions.median:,}"
 
 
 def path_table(costs: Sequence[PathCost], models: Sequence[Model], *, everything: bool) -> Table:
-    """The paths in their sections; the rest follows under "other paths" when `everything` is asked for."""
+    """The paths in their sections; the rest follows under "other paths" when `everything` is asked for.
+
+    Instructions first: own (median, where it is not the total), total; then cycles under each other model;
+    at last the instructions of all interrupts that cut calls of the path.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("path", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("calls", justify="right")
-    table.add_column("instr. min", justify="right")
+    table.add_column("own", justify="right")
+    table.add_column("total min", justify="right")
     table.add_column("median", justify="right", style="bold")
     table.add_column("max", justify="right")
     for model in models:
@@ -59,6 +70,7 @@ def path_table(costs: Sequence[PathCost], models: Sequence[Model], *, everything
             table.add_column(f"{model.name} min", justify="right")
             table.add_column("median", justify="right", style="bold")
             table.add_column("max", justify="right")
+    table.add_column("interrupts", justify="right")
     left = list(costs)
     sections = []
     for title, belongs in _SECTIONS:

@@ -1,17 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The engine: compiled, exact, deterministic.  The only part of Replug that knows of Unicorn."""
 
-from emulator.engine.native import NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, Engine, unicorn_version
-from emulator.engine.records import EXTENSIONS, EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
+from emulator.engine.native import MAX_MODELS, NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, Engine, unicorn_version
+from emulator.engine.records import (
+    EXTENSIONS,
+    KINDS,
+    EngineConfig,
+    Event,
+    EventKind,
+    PathPart,
+    PathRow,
+    Pipeline,
+    StopReason,
+    WildHart,
+)
 
 __all__ = [
     "EXTENSIONS",
+    "KINDS",
+    "MAX_MODELS",
     "NO_LIMIT",
     "PAGE_SIZE",
     "PAGE_TOUCHED",
     "Engine",
     "EngineConfig",
     "Event",
+    "EventKind",
+    "PathPart",
     "PathRow",
     "Pipeline",
     "StopReason",

@@ -46,7 +46,8 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
     if (count > 0) {
         block->last_kind = list[count - 1].kind;
         block->flags = list[count - 1].backward ? BLOCK_BACKWARD : 0;
-        block->cost = (uint16_t)observe_cost(h->machine, list, count);
+        if (h->machine->modelled)
+            models_new_block(h, code, parcel_of(start), list, count);
         observe_new_block(h, code, block, parcel_of(start), start);
         for (uint32_t i = 0; i < count; i++)
             block->flags |= is_floating(&list[i]) && hart_floats(h) ? BLOCK_FLOATING : 0;

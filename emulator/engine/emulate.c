@@ -61,6 +61,7 @@ static uint32_t execute_wfi(hart *h)
     if ((trap_pending(h) & h->csr.mie) == 0) {
         h->waiting = true;
         h->ended = true;
+        observe_sleep(h, false);
     }
     return CAUSE_NONE;
 }

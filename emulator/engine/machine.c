@@ -95,6 +95,8 @@ void replug_destroy(replug_machine *machine)
                 code->marks = mark->next;
                 free(mark);
             }
+            if (code != NULL)
+                free(code->costs);
             free(code);
         }
     }
@@ -168,6 +170,7 @@ static bool begin_slice(hart *h)
         if ((trap_pending(h) & h->csr.mie) == 0)
             return false;
         h->waiting = false;
+        observe_sleep(h, true);
     }
     h->slice_base = h->retired;
     machine->in_slice = true;

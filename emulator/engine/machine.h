@@ -16,7 +16,8 @@
  *   clint.c      msip, mtimecmp, mtime
  *   plic.c       the interrupt controller
  *   uart.c       the console
- *   observe.c    marks, events, the in-order cost model
+ *   observe.c    marks and events
+ *   models.c     cost models: cycles of blocks and of the edges between them
  *   paths.c      from the marks that harts pass to what each named path cost
  *   state.c      the state of harts as bytes
  *   access.c     memory and registers as Python asks for them
@@ -92,7 +93,6 @@ struct block {
     uint64_t count;
     uint16_t size;         /* bytes; 0: none known at this parcel */
     uint16_t instructions;
-    uint16_t cost;         /* cycles inside the block under the in-order model, edges excluded */
     uint8_t last_kind;     /* kind of its last instruction */
     uint8_t flags;
 };
@@ -104,7 +104,7 @@ struct block_mark {
     uint32_t mark;
     uint16_t parcel; /* of the block's start */
     uint16_t index;  /* instructions of the block before the marked one */
-    uint16_t cost;   /* cycles of the block before the marked instruction */
+    uint32_t cost[REPLUG_MODELS]; /* cycles of the block before the marked instruction */
     int8_t capture;  /* register whose value at the block's start is recorded; 0: none */
     bool hooked;     /* the register changes inside the block: a code hook reads it */
 };
@@ -116,6 +116,7 @@ struct code_page {
     uint64_t counts[PARCELS];    /* executions of blocks that are no longer in `blocks`, by instruction */
     uint32_t original[PARCELS];  /* the intercepted instruction whose place ecall has taken (last parcel: its half); 0: none */
     struct block_mark *marks;
+    uint32_t *costs;   /* [parcel * models + model]: cycles inside the block that starts there, edges excluded */
     bool begins_empty; /* a block of no length at its start: an illegal parcel */
 };
 
@@ -203,7 +204,8 @@ typedef struct hart {
     bool hook_pending;          /* a capture hook has been added: translate that block again */
     bool ended;                 /* the slice ends now */
 
-    uint64_t cycles;            /* in-order model: everything before the open block */
+    uint64_t cycles[REPLUG_MODELS]; /* everything before the open block */
+    uint32_t open_costs[REPLUG_MODELS];
     struct block open;          /* the block whose cost is not in `cycles` yet: a copy, the page may change; size 0: none */
     uint64_t open_pc;
     uint32_t open_events;       /* events recorded when it started: a cut takes later ones back */
@@ -285,8 +287,9 @@ struct replug_machine {
     replug_event *kept;          /* for Python to drain */
     uint32_t kept_count, kept_capacity;
     struct paths *paths;
-    bool modelled;
-    replug_pipeline pipeline;
+    replug_pipeline models[REPLUG_MODELS];
+    uint32_t model_count;
+    bool modelled;               /* every block is looked at: there are models */
 };
 
 /* Which halfword of its page an address is in. */
@@ -412,10 +415,19 @@ bool clint_timer_pending(const hart *h, uint64_t now);
 void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc);
 void observe_new_block(hart *h, struct code_page *code, struct block *block, uint32_t parcel, uint64_t pc);
 void observe_cut(hart *h, const struct block *block, uint32_t executed);
-void observe_trap(hart *h);
+void observe_trap(hart *h, uint64_t cause);
+void observe_return(hart *h);
+void observe_sleep(hart *h, bool wakes);
 void observe_flush(struct replug_machine *machine);
-uint32_t observe_cost(const struct replug_machine *machine, const struct instruction *list, uint32_t count);
 void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+
+/* models.c */
+void models_new_block(hart *h, struct code_page *code, uint32_t parcel, const struct instruction *list, uint32_t count);
+void models_open_block(hart *h, const struct code_page *code, const struct block *block, uint64_t pc);
+void models_close_block(hart *h, bool with_edge, uint64_t next);
+void models_cut(hart *h, uint32_t executed);
+void models_trap(hart *h);
+void models_prefix(hart *h, uint64_t pc, uint32_t count, uint32_t *costs);
 
 /* paths.c */
 bool paths_create(struct replug_machine *machine);

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -12,13 +12,23 @@ import cffi
 
 from emulator.engine.build import build_engine, engine_sources
 from emulator.engine.devices import EngineDevices
-from emulator.engine.records import EngineConfig, Event, PathRow, Pipeline, StopReason, WildHart
+from emulator.engine.records import (
+    EngineConfig,
+    Event,
+    EventKind,
+    PathPart,
+    PathRow,
+    Pipeline,
+    StopReason,
+    WildHart,
+)
 from emulator.errors import ReplugError
 
 PAGE_SIZE = 4096
 PAGE_TOUCHED = 1
 NO_LIMIT = (1 << 64) - 1
 MAX_HARTS = 64
+MAX_MODELS = 6
 
 
 def _declarations() -> str:
@@ -80,6 +90,7 @@ class Engine(EngineDevices):
         self.config = config
         self._ffi, self._lib = _load()
         self._machine: Any = self._ffi.NULL
+        self._models = 0
         self._error: BaseException | None = None
         raw = self._ffi.new("replug_config *", asdict(config))
         self._machine = self._lib.replug_create(raw)
@@ -336,23 +347,36 @@ class Engine(EngineDevices):
     def path_rows(self) -> list[PathRow]:
         """What the named paths have cost so far."""
         raw_rows = self._ffi.new("replug_path_row **")
-        raw_values = self._ffi.new("replug_path_value **")
         rows = int(self._lib.replug_path_rows(self._machine, raw_rows))
-        slots = int(self._lib.replug_path_values(self._machine, raw_values))
-        metrics: list[tuple[dict[int, int], dict[int, int]]] = [({}, {}) for _ in range(rows)]
-        for i in range(slots):
-            value = raw_values[0][i]
-            if value.count:
-                metrics[value.row][value.metric][int(value.value)] = int(value.count)
+        quantities = 1 + self._models
+        figures: list[list[dict[int, int]]] = [[{} for _ in range(3 * quantities)] for _ in range(rows)]
+        for row, count, values in self._profiles():
+            for histogram, value in zip(figures[row], values, strict=True):
+                histogram[value] = histogram.get(value, 0) + count
         result = []
         for i in range(rows):
             row = raw_rows[0][i]
             parameters = {int(row.parameter[k]): int(row.value[k]) for k in range(2) if row.parameter[k]}
             variants = tuple(int(row.variant[k]) for k in range(4) if row.variant[k])
-            result.append(
-                PathRow(int(row.name), int(row.step), variants, parameters, int(row.calls), *metrics[i])
+            parts = (
+                PathPart(figures[i][at], tuple(figures[i][at + 1 : at + quantities]))
+                for at in range(0, 3 * quantities, quantities)
             )
+            result.append(PathRow(int(row.name), int(row.step), variants, parameters, int(row.calls), *parts))
         return result
+
+    def _profiles(self) -> Iterator[tuple[int, int, list[int]]]:
+        """(row, how often, figures) of every combination of figures."""
+        raw = self._ffi.new("uint64_t **")
+        each = self._ffi.new("uint32_t *")
+        slots = int(self._lib.replug_path_profiles(self._machine, raw, each))
+        if slots == 0:
+            return
+        words = memoryview(self._ffi.buffer(raw[0], 8 * slots * each[0])).cast("Q")
+        for start in range(0, len(words), int(each[0])):
+            if words[start]:
+                count, row, *values = words[start : start + each[0]].tolist()
+                yield row, count, values
 
     def keep_events(self, keep: bool = True) -> None:
         """Keep every event for `drain_events`, as a timeline wants; otherwise only the sums of paths are
@@ -360,19 +384,32 @@ class Engine(EngineDevices):
         """
         self._lib.replug_keep_events(self._machine, int(keep))
 
-    def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Count cycles of the in-order model with these costs.  Before the first run."""
-        self._lib.replug_set_pipeline(self._machine, self._ffi.new("replug_pipeline *", asdict(pipeline)))
+    def set_pipeline(self, pipeline: Pipeline) -> int:
+        """Count cycles under one more model; its number, from 0.  Before the first run."""
+        table = {"table": list(pipeline.table) + [0] * (32 - len(pipeline.table))}
+        raw = self._ffi.new("replug_pipeline *", asdict(pipeline) | table)
+        number = int(self._lib.replug_add_model(self._machine, raw))
+        if number < 0:
+            raise ReplugError(f"models: at most {MAX_MODELS} in one run, and none once it has begun")
+        self._models = number + 1
+        return number
 
-    def cycles(self, hart: int) -> int:
-        return int(self._lib.replug_get_cycles(self._machine, self._checked(hart)))
+    def cycles(self, hart: int, model: int = 0) -> int:
+        """Of a hart so far, under the model of that number."""
+        if not 0 <= model < self._models:
+            raise ReplugError(f"model {model}: the machine has {self._models}")
+        return int(self._lib.replug_get_cycles(self._machine, self._checked(hart), model))
 
     def drain_events(self) -> list[Event]:
         """The events since the last call, in the order in which the harts ran."""
         count = self._lib.replug_event_count(self._machine)
         raw = self._lib.replug_events(self._machine)
+        models = range(self._models)
+        kinds = list(EventKind)
         events = [
-            Event(e.mark, e.hart, e.instret, e.cycles, e.time, e.value)
+            Event(
+                kinds[e.kind], e.mark, e.hart, e.instret, tuple(e.cycles[m] for m in models), e.time, e.value
+            )
             for e in (raw[i] for i in range(count))
         ]
         self._lib.replug_drain_events(self._machine)

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Observers: marks and the in-order cost model.  They watch and never change a run.
+ * Observers: marks, traps, sleep.  They watch and never change a run.
  *
  * A mark is an instruction whose execution leaves an event behind, with the hart's counters as they are before it.
  * The event comes from the block the instruction lies in, so a mark costs nothing anywhere else.  Events are handed on
- * in batches, at the start of a block, when no fault can take any of them back.
- *
- * The in-order model: one instruction a cycle, plus the stalls of a scoreboard inside each block, plus a cost for
- * the edge to the next block (prediction: backward branches taken, forward not; returns by their own cost).  Results
- * still outstanding at the end of a block are taken as ready in the next one.
+ * in batches, at the start of a block or at a trap, when no fault can take any of them back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,91 +12,6 @@
 #include "machine.h"
 
 enum { BATCH = 4096, DRAIN_AT = 1 << 20 };
-
-/* --- cost of straight-line code -------------------------------------------------------------------------------------- */
-
-static uint32_t blocking_cost(const replug_pipeline *costs, const struct instruction *instruction)
-{
-    switch (instruction->kind) {
-    case KIND_DIVIDE: return costs->divide;
-    case KIND_CSR:
-    case KIND_CSR_FLOAT: return costs->csr;
-    case KIND_FENCE: { /* predecessor writes and successor reads: the store buffer must drain */
-        const uint32_t predecessor = instruction->bits >> 24 & 15, successor = instruction->bits >> 20 & 15;
-        return (predecessor & 1) && (successor & 2) ? costs->fence : costs->fence_light;
-    }
-    case KIND_FENCE_I: return costs->fence_i;
-    case KIND_AMO:
-    case KIND_LR:
-    case KIND_SC: return costs->atomic;
-    default: return 0;
-    }
-}
-
-/* Cycles, beyond the next one, until the result can be used. */
-static uint32_t latency(const replug_pipeline *costs, const struct instruction *instruction)
-{
-    switch (instruction->kind) {
-    case KIND_LOAD: return instruction->width < 4 ? costs->load_use_narrow : costs->load_use;
-    case KIND_MULTIPLY: return costs->multiply;
-    case KIND_FLOAT:
-    case KIND_FLOAT_MINMAX: return costs->floating;
-    default: return 0;
-    }
-}
-
-uint32_t observe_cost(const struct replug_machine *machine, const struct instruction *list, uint32_t count)
-{
-    const replug_pipeline *costs = &machine->pipeline;
-    uint32_t ready[64] = {0}, cycle = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct instruction *instruction = &list[i];
-        const uint8_t sources[] = {instruction->rs1, instruction->rs2, instruction->rs3};
-        for (size_t s = 0; s < sizeof sources; s++) {
-            if (sources[s] != NO_REGISTER && sources[s] < 64 && ready[sources[s]] > cycle)
-                cycle = ready[sources[s]];
-        }
-        cycle += 1 + blocking_cost(costs, instruction);
-        if (instruction->rd != NO_REGISTER && instruction->rd < 64)
-            ready[instruction->rd] = cycle + latency(costs, instruction);
-    }
-    return cycle;
-}
-
-static uint32_t edge_cost(const replug_pipeline *costs, const struct block *block, uint64_t start, uint64_t next)
-{
-    switch (block->last_kind) {
-    case KIND_BRANCH: {
-        const bool taken = next != start + (block->size & 0x7fff);
-        return taken == ((block->flags & BLOCK_BACKWARD) != 0) ? 0 : costs->mispredict;
-    }
-    case KIND_JUMP: return costs->jump;
-    case KIND_INDIRECT: return costs->indirect;
-    case KIND_RETURN: return costs->ret;
-    default: return 0;
-    }
-}
-
-/* The first instructions of a block, decoded again: for the rare block that is cut short. */
-static uint32_t prefix_cost(hart *h, uint64_t pc, uint32_t count)
-{
-    enum { LONGEST = 1024 };
-    struct instruction list[LONGEST];
-    uint32_t known = 0;
-
-    while (known < count && known < LONGEST && shadow_instruction(h, pc, &list[known]))
-        pc += list[known++].length;
-    return observe_cost(h->machine, list, known);
-}
-
-static void close_block(hart *h, bool with_edge, uint64_t next)
-{
-    if (h->open.size == 0)
-        return;
-    h->cycles += h->open.cost + (with_edge ? edge_cost(&h->machine->pipeline, &h->open, h->open_pc, next) : 0);
-    h->open.size = 0;
-}
 
 /* --- marks ------------------------------------------------------------------------------------------------------------- */
 
@@ -173,7 +84,9 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
             if (mark == NULL)
                 abort();
             *mark = (struct block_mark){.mark = i, .parcel = (uint16_t)parcel, .index = (uint16_t)index,
-                                        .cost = (uint16_t)prefix_cost(h, pc, index), .capture = entry->capture};
+                                        .capture = entry->capture};
+            if (machine->modelled)
+                models_prefix(h, pc, index, mark->cost);
             if (entry->capture != 0 && writes_register(h, pc, pc + (at - start), entry->capture)) {
                 mark->hooked = true;
                 hook_capture(h, entry, pc + (at - start));
@@ -212,24 +125,27 @@ static void settle(struct replug_machine *machine, uint32_t count)
 
 void observe_flush(struct replug_machine *machine) { settle(machine, machine->event_count); }
 
-static void record(hart *h, const replug_event *event)
+/* A new event of the hart as it is now; its models' open block is not in the cycles. */
+static replug_event *record(hart *h, uint32_t kind)
 {
     struct replug_machine *machine = h->machine;
+    replug_event *event = append(&machine->events, &machine->event_count, &machine->event_capacity);
 
-    *append(&machine->events, &machine->event_count, &machine->event_capacity) = *event;
+    *event = (replug_event){.instret = h->retired, .time = machine_now(h), .kind = kind, .hart = h->id};
+    memcpy(event->cycles, h->cycles, sizeof event->cycles);
     if (machine->kept_count >= DRAIN_AT && machine->stop == 0) {
         machine->stop = REPLUG_STOP_OBSERVER;
         h->ended = true;
         hart_attend(h);
     }
+    return event;
 }
 
 void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc)
 {
     if (h->machine->modelled) {
-        close_block(h, true, pc);
-        h->open = *block;
-        h->open_pc = pc;
+        models_close_block(h, true, pc);
+        models_open_block(h, code, block, pc);
     }
     if (!(block->flags & BLOCK_MARKED))
         return;
@@ -240,12 +156,13 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
     for (const struct block_mark *mark = code->marks; mark != NULL; mark = mark->next) {
         if (mark->parcel != parcel_of(pc))
             continue;
-        record(h, &(replug_event){.instret = h->open_instret + mark->index,
-                                  .time = machine_now(h) + mark->index,
-                                  .value = mark->capture && !mark->hooked ? hart_get_x(h, (uint32_t)mark->capture) : 0,
-                                  .cycles = h->cycles + mark->cost,
-                                  .mark = mark->mark,
-                                  .hart = h->id});
+        replug_event *event = record(h, REPLUG_EVENT_MARK);
+        event->instret = h->open_instret + mark->index;
+        event->time += mark->index;
+        event->value = mark->capture && !mark->hooked ? hart_get_x(h, (uint32_t)mark->capture) : 0;
+        event->mark = mark->mark;
+        for (uint32_t m = 0; m < h->machine->model_count; m++)
+            event->cycles[m] += mark->cost[m];
     }
 }
 
@@ -264,7 +181,7 @@ void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *
             continue;
         for (uint32_t e = h->machine->event_count; e > h->open_events; e--) {
             replug_event *event = &h->machine->events[e - 1];
-            if (event->mark == i && event->hart == h->id) {
+            if (event->kind == REPLUG_EVENT_MARK && event->mark == i && event->hart == h->id) {
                 event->value = hart_get_x(h, (uint32_t)entry->capture);
                 break;
             }
@@ -277,10 +194,8 @@ void observe_cut(hart *h, const struct block *block, uint32_t executed)
 {
     struct replug_machine *machine = h->machine;
 
-    if (h->open.size != 0) {
-        h->cycles += prefix_cost(h, h->open_pc, executed);
-        h->open.size = 0;
-    }
+    if (machine->modelled)
+        models_cut(h, executed);
     if (!(block->flags & BLOCK_MARKED))
         return;
     while (machine->event_count > h->open_events && machine->events[machine->event_count - 1].hart == h->id &&
@@ -289,27 +204,46 @@ void observe_cut(hart *h, const struct block *block, uint32_t executed)
     h->open_events = machine->event_count;
 }
 
-void observe_trap(hart *h)
+/* Is anybody interested in where traps are?  Every block before has ended or was cut: nothing can be taken back. */
+static bool wants_traps(struct replug_machine *machine)
 {
-    if (!h->machine->modelled)
-        return;
-    close_block(h, false, 0);
-    h->cycles += h->machine->pipeline.trap;
+    if (machine->event_count >= BATCH)
+        settle(machine, machine->event_count);
+    return machine->mark_count != 0 || machine->keep_events;
+}
+
+/* The refilling of the pipeline belongs to the trap. */
+void observe_trap(hart *h, uint64_t cause)
+{
+    if (h->machine->modelled)
+        models_close_block(h, false, 0);
+    if (wants_traps(h->machine))
+        record(h, REPLUG_EVENT_TRAP)->value = cause;
+    if (h->machine->modelled)
+        models_trap(h);
+}
+
+/* The xret, which has not retired yet, and the refilling of the pipeline after it belong to the trap as well. */
+void observe_return(hart *h)
+{
+    if (h->machine->modelled) {
+        models_close_block(h, false, 0);
+        models_trap(h);
+    }
+    if (wants_traps(h->machine)) {
+        replug_event *event = record(h, REPLUG_EVENT_RETURN);
+        event->instret++;
+        event->time++;
+    }
+}
+
+void observe_sleep(hart *h, bool wakes)
+{
+    if (h->machine->keep_events && wants_traps(h->machine))
+        record(h, wakes ? REPLUG_EVENT_WAKE : REPLUG_EVENT_WAIT);
 }
 
 /* --- asked by Python ----------------------------------------------------------------------------------------------------- */
-
-void replug_set_pipeline(replug_machine *machine, const replug_pipeline *costs)
-{
-    machine->pipeline = *costs;
-    machine->modelled = true;
-}
-
-uint64_t replug_get_cycles(replug_machine *machine, uint32_t index)
-{
-    hart *h = &machine->harts[index];
-    return h->cycles + (h->open.size != 0 ? h->open.cost : 0);
-}
 
 void replug_keep_events(replug_machine *machine, int keep) { machine->keep_events = keep != 0; }
 

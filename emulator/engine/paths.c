@@ -4,8 +4,15 @@
  *
  * A path belongs to a thread, and only what is done while its thread has a hart counts for it: a thread that sleeps
  * inside a path, or goes on on another hart, takes its open paths along.  Which thread a hart runs is told by marks of
- * its own; before the first one, each hart is a thread.  Costs are kept as histograms: every value and how often it
- * occurred, so that minimum, median and maximum are exact however many calls there were.
+ * its own; before the first one, each hart is a thread.
+ *
+ * What a call costs is kept in three parts.  Interrupts: from the taking of an interrupt to the return from it, as
+ * far as the thread had a hart meanwhile.  Total: all the rest between begin and end, paths that were open inside it and
+ * exceptions (which the path itself has caused) included.  Own: what of that was spent while no other path was open
+ * inside it.  A return (xret) belongs to the latest trap of its thread that has not been returned from.
+ *
+ * Costs are kept as profiles: every combination of figures and how often it occurred, so that minimum, median and maximum
+ * are exact however many calls there were.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,33 +20,41 @@
 #include "machine.h"
 
 enum mark_kind { PATH_BEGIN = 1, PATH_END, PATH_STEP, PATH_IS, PATH_VALUE, PATH_THREAD };
-enum { DEPTH = 24, STEPS = 16, APPEND = 1u << 31 };
+enum { DEEPEST = 1024, STEPS = 16, QUANTITIES = 1 + REPLUG_MODELS, APPEND = 1u << 31 };
 
-struct cost {
-    uint64_t instructions, cycles;
+struct cost { /* instructions, then cycles under each model */
+    uint64_t of[QUANTITIES];
 };
 
-struct step {
-    uint32_t name;
-    struct cost cost;
+struct parts {
+    struct cost total, own, interrupts;
 };
 
-struct instance {
-    replug_path_row key; /* calls is not used here */
-    struct cost begin;   /* clock of the thread */
-    struct step steps[STEPS];
-    uint32_t step_count;
-    struct cost step_begin;
-    bool in_step;
+struct steps {
+    uint32_t names[STEPS];
+    struct parts costs[STEPS];
+    uint32_t count, current; /* current: number + 1 of the one that runs; 0: none */
+    struct parts begin;      /* of the instance, when it began */
+};
+
+enum frame_kind { FRAME_PATH, FRAME_INTERRUPT, FRAME_EXCEPTION };
+
+struct frame { /* what is open in a thread: an instance of a path, or a trap */
+    enum frame_kind kind;
+    struct cost begin;       /* clock of the thread */
+    struct cost own, interrupts;
+    replug_path_row key;     /* calls is not used here */
+    struct steps *steps;     /* NULL: none so far */
 };
 
 struct thread {
     struct thread *next;
     uint64_t id;
     bool is_hart;
-    struct cost clock; /* what the thread has used up to when it last gave up a hart */
-    struct instance stack[DEPTH];
-    uint32_t depth;
+    struct cost clock;     /* what the thread has used up to when it last gave up a hart */
+    struct cost accounted; /* up to where its frames have got their own costs */
+    struct frame *stack;
+    uint32_t depth, capacity;
 };
 
 struct seat { /* a hart, and who sits on it */
@@ -52,12 +67,13 @@ enum { THREAD_BUCKETS = 256 };
 struct paths {
     struct thread *threads[THREAD_BUCKETS];
     struct seat *seats;
+    uint32_t quantities;
     replug_path_row *rows;
     uint32_t row_count, row_capacity;
     uint32_t *row_index; /* open addressing: row number + 1 */
     uint32_t row_index_size;
-    replug_path_value *values; /* open addressing; count 0 is empty */
-    uint32_t value_count, value_capacity;
+    uint64_t *profiles;  /* open addressing; each: how often (0: empty), row, total, own and interrupts by quantity */
+    uint32_t profile_words, profile_count, profile_capacity;
 };
 
 static void *grown(void *memory, size_t count, size_t size)
@@ -77,7 +93,7 @@ static uint64_t hash_bytes(const void *data, size_t length)
     return hash ^ hash >> 29;
 }
 
-/* --- rows and their histograms ---------------------------------------------------------------------------------- */
+/* --- rows and their profiles ------------------------------------------------------------------------------------ */
 
 static const size_t key_length = offsetof(replug_path_row, calls);
 
@@ -118,61 +134,87 @@ static uint32_t find_row(struct paths *paths, const replug_path_row *key)
     return paths->row_count++;
 }
 
-static replug_path_value *slot_of(replug_path_value *table, uint32_t capacity, uint32_t row, uint32_t metric, uint64_t value)
+static uint64_t *slot_of(uint64_t *table, uint32_t capacity, uint32_t words, const uint64_t *profile)
 {
-    const uint64_t key[2] = {(uint64_t)row << 32 | metric, value};
-    uint32_t at = (uint32_t)hash_bytes(key, sizeof key) & (capacity - 1);
+    uint64_t hash = 0;
+    uint32_t at;
 
-    while (table[at].count != 0 && (table[at].row != row || table[at].metric != metric || table[at].value != value))
+    for (uint32_t i = 1; i < words; i++) {
+        hash = (hash ^ profile[i]) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 32;
+    }
+    at = (uint32_t)hash & (capacity - 1);
+    while (table[(size_t)at * words] != 0 && memcmp(&table[(size_t)at * words + 1], profile + 1, (words - 1) * sizeof *profile) != 0)
         at = (at + 1) & (capacity - 1);
-    return &table[at];
+    return &table[(size_t)at * words];
 }
 
-static void count_value(struct paths *paths, uint32_t row, uint32_t metric, uint64_t value)
+static void count_profile(struct paths *paths, const uint64_t *profile)
 {
-    replug_path_value *slot;
+    const uint32_t words = paths->profile_words;
+    uint64_t *slot;
 
-    if (2 * (paths->value_count + 1) > paths->value_capacity) {
-        const uint32_t capacity = paths->value_capacity ? 2 * paths->value_capacity : 1024;
-        replug_path_value *table = calloc(capacity, sizeof *table);
+    if (2 * (paths->profile_count + 1) > paths->profile_capacity) {
+        const uint32_t capacity = paths->profile_capacity ? 2 * paths->profile_capacity : 1024;
+        uint64_t *table = calloc((size_t)capacity * words, sizeof *table);
         if (table == NULL)
             abort();
-        for (uint32_t i = 0; i < paths->value_capacity; i++) {
-            const replug_path_value *old = &paths->values[i];
-            if (old->count != 0)
-                *slot_of(table, capacity, old->row, old->metric, old->value) = *old;
+        for (uint32_t i = 0; i < paths->profile_capacity; i++) {
+            const uint64_t *old = &paths->profiles[(size_t)i * words];
+            if (old[0] != 0)
+                memcpy(slot_of(table, capacity, words, old), old, words * sizeof *old);
         }
-        free(paths->values);
-        paths->values = table;
-        paths->value_capacity = capacity;
+        free(paths->profiles);
+        paths->profiles = table;
+        paths->profile_capacity = capacity;
     }
-    slot = slot_of(paths->values, paths->value_capacity, row, metric, value);
-    if (slot->count == 0) {
-        *slot = (replug_path_value){.row = row, .metric = metric, .value = value};
-        paths->value_count++;
+    slot = slot_of(paths->profiles, paths->profile_capacity, words, profile);
+    if (slot[0] == 0) {
+        memcpy(slot, profile, words * sizeof *slot);
+        slot[0] = 0;
+        paths->profile_count++;
     }
-    slot->count++;
+    slot[0]++;
 }
 
-static void count_cost(struct paths *paths, const replug_path_row *key, struct cost cost)
+static void count_cost(struct paths *paths, const replug_path_row *key, const struct parts *parts)
 {
-    const uint32_t row = find_row(paths, key);
+    const uint32_t row = find_row(paths, key), quantities = paths->quantities;
+    uint64_t profile[2 + 3 * QUANTITIES];
 
     paths->rows[row].calls++;
-    count_value(paths, row, 0, cost.instructions);
-    count_value(paths, row, 1, cost.cycles);
+    profile[0] = 0;
+    profile[1] = row;
+    memcpy(profile + 2, parts->total.of, quantities * sizeof *profile);
+    memcpy(profile + 2 + quantities, parts->own.of, quantities * sizeof *profile);
+    memcpy(profile + 2 + 2 * quantities, parts->interrupts.of, quantities * sizeof *profile);
+    count_profile(paths, profile);
 }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
 
-static struct cost minus(struct cost a, struct cost b)
+static struct cost minus(struct cost a, const struct cost *b)
 {
-    return (struct cost){a.instructions - b.instructions, a.cycles - b.cycles};
+    for (uint32_t i = 0; i < QUANTITIES; i++)
+        a.of[i] -= b->of[i];
+    return a;
 }
 
-static struct cost plus(struct cost a, struct cost b)
+static struct cost plus(struct cost a, const struct cost *b)
 {
-    return (struct cost){a.instructions + b.instructions, a.cycles + b.cycles};
+    for (uint32_t i = 0; i < QUANTITIES; i++)
+        a.of[i] += b->of[i];
+    return a;
+}
+
+static struct parts parts_minus(const struct parts *a, const struct parts *b)
+{
+    return (struct parts){minus(a->total, &b->total), minus(a->own, &b->own), minus(a->interrupts, &b->interrupts)};
+}
+
+static struct parts parts_plus(const struct parts *a, const struct parts *b)
+{
+    return (struct parts){plus(a->total, &b->total), plus(a->own, &b->own), plus(a->interrupts, &b->interrupts)};
 }
 
 static struct thread *find_thread(struct paths *paths, uint64_t id, bool is_hart)
@@ -194,79 +236,127 @@ static struct thread *find_thread(struct paths *paths, uint64_t id, bool is_hart
     return thread;
 }
 
-static struct instance *innermost(struct thread *thread, uint32_t name)
+static struct frame *innermost(struct thread *thread, uint32_t name)
 {
     for (uint32_t i = thread->depth; i > 0; i--) {
-        if (thread->stack[i - 1].key.name == name)
-            return &thread->stack[i - 1];
+        struct frame *frame = &thread->stack[i - 1];
+        if (frame->kind == FRAME_PATH && frame->key.name == name)
+            return frame;
     }
     return NULL;
 }
 
+static void remove_frame(struct thread *thread, struct frame *frame)
+{
+    free(frame->steps);
+    thread->depth--;
+    memmove(frame, frame + 1, (size_t)(&thread->stack[thread->depth] - frame) * sizeof *frame);
+}
+
+static struct frame *push(struct thread *thread, enum frame_kind kind, const struct cost *clock)
+{
+    struct frame *frame;
+
+    if (thread->depth == DEEPEST) /* instances that never ended, threads that exited: the oldest goes */
+        remove_frame(thread, &thread->stack[0]);
+    if (thread->depth == thread->capacity) {
+        thread->capacity = thread->capacity ? 2 * thread->capacity : 8;
+        thread->stack = grown(thread->stack, thread->capacity, sizeof *thread->stack);
+    }
+    frame = &thread->stack[thread->depth++];
+    memset(frame, 0, sizeof *frame);
+    frame->kind = kind;
+    frame->begin = *clock;
+    return frame;
+}
+
+/* What the thread has done since it was last looked at is the own cost of the path that is open innermost. */
+static void account(struct thread *thread, const struct cost *clock)
+{
+    for (uint32_t i = thread->depth; i > 0; i--) {
+        struct frame *frame = &thread->stack[i - 1];
+        if (frame->kind == FRAME_EXCEPTION)
+            continue;
+        if (frame->kind == FRAME_PATH) {
+            const struct cost spent = minus(*clock, &thread->accounted);
+            frame->own = plus(frame->own, &spent);
+        }
+        break;
+    }
+    thread->accounted = *clock;
+}
+
 /* --- marks -------------------------------------------------------------------------------------------------------- */
 
-static void begin(struct thread *thread, uint32_t name, struct cost clock)
+/* What an instance has cost up to now. */
+static struct parts parts_of(const struct thread *thread, const struct frame *instance, const struct cost *clock)
 {
-    struct instance *instance;
+    struct parts parts = {.own = instance->own, .interrupts = instance->interrupts};
 
-    if (thread->depth == DEPTH) { /* an instance that never ended, a thread that exited: the oldest goes */
-        memmove(&thread->stack[0], &thread->stack[1], (DEPTH - 1) * sizeof thread->stack[0]);
-        thread->depth--;
+    for (const struct frame *frame = instance + 1; frame < thread->stack + thread->depth; frame++) {
+        if (frame->kind == FRAME_INTERRUPT) { /* it goes on; any above it lie within it */
+            const struct cost since = minus(*clock, &frame->begin);
+            parts.interrupts = plus(parts.interrupts, &since);
+            break;
+        }
     }
-    instance = &thread->stack[thread->depth++];
-    memset(instance, 0, sizeof *instance);
-    instance->key.name = name;
-    instance->begin = clock;
+    parts.total = minus(*clock, &instance->begin);
+    parts.total = minus(parts.total, &parts.interrupts);
+    return parts;
 }
 
-static void close_step(struct instance *instance, struct cost clock)
+static void close_step(const struct thread *thread, struct frame *instance, const struct cost *clock)
 {
-    if (!instance->in_step)
+    struct steps *steps = instance->steps;
+
+    if (steps == NULL || steps->current == 0)
         return;
-    instance->in_step = false;
-    instance->steps[instance->step_count - 1].cost =
-        plus(instance->steps[instance->step_count - 1].cost, minus(clock, instance->step_begin));
+    const struct parts now = parts_of(thread, instance, clock), spent = parts_minus(&now, &steps->begin);
+    struct parts *sum = &steps->costs[steps->current - 1];
+    *sum = parts_plus(sum, &spent);
+    steps->current = 0;
 }
 
-static void end(struct paths *paths, struct thread *thread, uint32_t name, struct cost clock)
+static void end(struct paths *paths, struct thread *thread, uint32_t name, const struct cost *clock)
 {
-    struct instance *instance = innermost(thread, name);
+    struct frame *instance = innermost(thread, name);
+    struct parts parts;
     replug_path_row key;
 
     if (instance == NULL)
         return; /* it began before the marks were watched */
-    close_step(instance, clock);
-    count_cost(paths, &instance->key, minus(clock, instance->begin));
+    close_step(thread, instance, clock);
+    parts = parts_of(thread, instance, clock);
+    count_cost(paths, &instance->key, &parts);
     key = instance->key;
-    for (uint32_t i = 0; i < instance->step_count; i++) {
-        key.step = instance->steps[i].name;
-        count_cost(paths, &key, instance->steps[i].cost);
+    for (uint32_t i = 0; instance->steps != NULL && i < instance->steps->count; i++) {
+        key.step = instance->steps->names[i];
+        count_cost(paths, &key, &instance->steps->costs[i]);
     }
-    thread->depth--;
-    memmove(instance, instance + 1, (size_t)(&thread->stack[thread->depth] - instance) * sizeof *instance);
+    remove_frame(thread, instance);
 }
 
-static void step(struct instance *instance, uint32_t name, struct cost clock)
+static void step(const struct thread *thread, struct frame *instance, uint32_t name, const struct cost *clock)
 {
     uint32_t at;
 
-    close_step(instance, clock);
-    for (at = 0; at < instance->step_count && instance->steps[at].name != name; at++)
+    close_step(thread, instance, clock);
+    if (instance->steps == NULL) {
+        instance->steps = calloc(1, sizeof *instance->steps);
+        if (instance->steps == NULL)
+            abort();
+    }
+    for (at = 0; at < instance->steps->count && instance->steps->names[at] != name; at++)
         ;
     if (at == STEPS)
         return;
-    if (at == instance->step_count) {
-        instance->steps[instance->step_count++] = (struct step){.name = name};
-    } else { /* the step is entered again: make it the last, which close_step adds to */
-        const struct step again = instance->steps[at];
-        memmove(&instance->steps[at], &instance->steps[at + 1], (instance->step_count - at - 1) * sizeof again);
-        instance->steps[instance->step_count - 1] = again;
-    }
-    instance->step_begin = clock;
-    instance->in_step = true;
+    if (at == instance->steps->count)
+        instance->steps->names[instance->steps->count++] = name;
+    instance->steps->current = at + 1;
+    instance->steps->begin = parts_of(thread, instance, clock);
 }
 
-static void classify(struct instance *instance, uint32_t detail)
+static void classify(struct frame *instance, uint32_t detail)
 {
     if (!(detail & APPEND)) {
         memset(instance->key.variant, 0, sizeof instance->key.variant);
@@ -283,7 +373,7 @@ static void classify(struct instance *instance, uint32_t detail)
     }
 }
 
-static void set_parameter(struct instance *instance, uint32_t name, uint64_t value)
+static void set_parameter(struct frame *instance, uint32_t name, uint64_t value)
 {
     for (uint32_t i = 0; i < REPLUG_PARAMETERS; i++) {
         if (instance->key.parameter[i] == 0 || instance->key.parameter[i] == name) {
@@ -294,42 +384,81 @@ static void set_parameter(struct instance *instance, uint32_t name, uint64_t val
     }
 }
 
-static void pass(struct replug_machine *machine, const replug_event *event)
+/* The latest trap is over; an interrupt's time is told apart in all that it has cut. */
+static void trap_over(struct thread *thread, const struct cost *clock)
 {
-    struct paths *paths = machine->paths;
-    const struct mark_entry *mark = &machine->marks[event->mark];
-    struct seat *seat = &paths->seats[event->hart];
-    const struct cost now = {event->instret, event->cycles};
-    struct cost clock;
-    struct instance *instance;
+    uint32_t at = thread->depth;
 
-    if (seat->thread == NULL)
-        seat->thread = find_thread(paths, event->hart, true);
-    clock = plus(seat->thread->clock, minus(now, seat->base));
+    while (at > 0 && thread->stack[at - 1].kind == FRAME_PATH)
+        at--;
+    if (at == 0)
+        return; /* an xret that starts something */
+    struct frame *trap = &thread->stack[at - 1];
+    if (trap->kind == FRAME_INTERRUPT) {
+        const struct cost spent = minus(*clock, &trap->begin);
+        for (struct frame *frame = trap; frame-- > thread->stack && frame->kind != FRAME_INTERRUPT;)
+            frame->interrupts = plus(frame->interrupts, &spent);
+    }
+    remove_frame(thread, trap);
+}
+
+static void pass_mark(struct paths *paths, struct seat *seat, const struct mark_entry *mark, uint64_t value,
+                      const struct cost *clock, const struct cost *now)
+{
+    struct thread *thread = seat->thread;
+    struct frame *instance;
+
     switch (mark->kind) {
-    case PATH_BEGIN: begin(seat->thread, mark->name, clock); return;
-    case PATH_END: end(paths, seat->thread, mark->name, clock); return;
+    case PATH_BEGIN: push(thread, FRAME_PATH, clock)->key.name = mark->name; return;
+    case PATH_END: end(paths, thread, mark->name, clock); return;
     case PATH_THREAD:
-        seat->thread->clock = clock;
-        seat->thread = find_thread(paths, event->value, false);
-        seat->base = now;
+        thread->clock = *clock;
+        seat->thread = find_thread(paths, value, false);
+        seat->base = *now;
         return;
     default: break;
     }
-    instance = innermost(seat->thread, mark->name);
+    instance = innermost(thread, mark->name);
     if (instance == NULL)
         return;
     if (mark->kind == PATH_STEP)
-        step(instance, mark->detail, clock);
+        step(thread, instance, mark->detail, clock);
     else if (mark->kind == PATH_IS)
         classify(instance, mark->detail);
     else if (mark->kind == PATH_VALUE)
-        set_parameter(instance, mark->detail, event->value);
+        set_parameter(instance, mark->detail, value);
+}
+
+static void pass(struct replug_machine *machine, const replug_event *event)
+{
+    struct paths *paths = machine->paths;
+    struct seat *seat = &paths->seats[event->hart];
+    struct cost now = {{event->instret}}, clock;
+
+    for (uint32_t m = 0; m < machine->model_count; m++)
+        now.of[1 + m] = event->cycles[m];
+    if (seat->thread == NULL)
+        seat->thread = find_thread(paths, event->hart, true);
+    clock = minus(now, &seat->base);
+    clock = plus(clock, &seat->thread->clock);
+    account(seat->thread, &clock);
+    switch (event->kind) {
+    case REPLUG_EVENT_MARK:
+        pass_mark(paths, seat, &machine->marks[event->mark], event->value, &clock, &now);
+        break;
+    case REPLUG_EVENT_TRAP:
+        push(seat->thread, event->value >> 63 ? FRAME_INTERRUPT : FRAME_EXCEPTION, &clock);
+        break;
+    case REPLUG_EVENT_RETURN: trap_over(seat->thread, &clock); break;
+    default: break;
+    }
 }
 
 /* Take in the first events of the buffer: those that no fault can take back any more. */
 void paths_consume(struct replug_machine *machine, uint32_t count)
 {
+    machine->paths->quantities = 1 + machine->model_count;
+    machine->paths->profile_words = 2 + 3 * machine->paths->quantities;
     for (uint32_t i = 0; i < count; i++)
         pass(machine, &machine->events[i]);
 }
@@ -342,6 +471,14 @@ bool paths_create(struct replug_machine *machine)
     return machine->paths != NULL && machine->paths->seats != NULL;
 }
 
+static void free_thread(struct thread *thread)
+{
+    for (uint32_t i = 0; i < thread->depth; i++)
+        free(thread->stack[i].steps);
+    free(thread->stack);
+    free(thread);
+}
+
 void paths_destroy(struct replug_machine *machine)
 {
     struct paths *paths = machine->paths;
@@ -352,13 +489,13 @@ void paths_destroy(struct replug_machine *machine)
         while (paths->threads[i] != NULL) {
             struct thread *thread = paths->threads[i];
             paths->threads[i] = thread->next;
-            free(thread);
+            free_thread(thread);
         }
     }
     free(paths->seats);
     free(paths->rows);
     free(paths->row_index);
-    free(paths->values);
+    free(paths->profiles);
     free(paths);
 }
 
@@ -369,9 +506,14 @@ uint32_t replug_path_rows(replug_machine *machine, const replug_path_row **rows)
     return machine->paths->row_count;
 }
 
-/* The whole table of values, empty slots (count 0) included. */
-uint32_t replug_path_values(replug_machine *machine, const replug_path_value **values)
+/*
+ * The whole table of profiles, so many words each: how often it occurred (0: an empty slot), row, and by quantity
+ * (instructions, then cycles under each model) the total, own and interrupts' costs.
+ */
+uint32_t replug_path_profiles(replug_machine *machine, const uint64_t **words, uint32_t *words_each)
 {
-    *values = machine->paths->values;
-    return machine->paths->value_capacity;
+    observe_flush(machine);
+    *words = machine->paths->profiles;
+    *words_each = machine->paths->profile_words;
+    return machine->paths->profile_capacity;
 }

@@ -42,9 +42,18 @@ EXTENSIONS = {"zba": 1, "zbb": 2, "zbs": 4, "zicond": 8, "sstc": 16, "svadu": 32
 """Bits of `EngineConfig.extensions` (`enum replug_extension`)."""
 
 
+KINDS = (
+    "alu", "load", "store", "branch", "jump", "indirect", "return", "multiply", "divide", "fence", "fence_i",
+    "amo", "lr", "sc", "csr", "csr_float", "system", "ebreak", "float", "float_minmax", "reserved", "unknown",
+)  # fmt: skip
+"""Kinds of instructions, in the order of `enum kind` in decode.h."""
+
+
 @dataclass(frozen=True)
 class Pipeline:
-    """Costs of the in-order model in cycles, each on top of one cycle an instruction (`replug_pipeline`)."""
+    """Costs of a model in cycles (`replug_pipeline`): each on top of one cycle an instruction, or, with
+    by_table, an instruction's by its kind (KINDS) and on top of it only those of jumps, branches and traps.
+    """
 
     load_use: int = 0
     load_use_narrow: int = 0
@@ -61,23 +70,51 @@ class Pipeline:
     atomic: int = 0
     trap: int = 0
     floating: int = 0
+    taken: int = 0
+    by_table: int = 0
+    table: tuple[int, ...] = ()
+
+
+class EventKind(enum.IntEnum):
+    """What happened (`enum replug_event_kind`)."""
+
+    MARK = 0
+    TRAP = 1
+    RETURN = 2
+    WAIT = 3
+    WAKE = 4
 
 
 class Event(NamedTuple):
-    """A hart passed a mark: its counters before the marked instruction, and the captured register."""
+    """A hart passed a mark, trapped, returned, fell asleep or woke: its counters before the instruction.
 
+    cycles: under each model; value: of the captured register, or the cause of a trap.
+    """
+
+    kind: EventKind
     mark: int
     hart: int
     instret: int
-    cycles: int
+    cycles: tuple[int, ...]
     time: int
     value: int
 
 
-class PathRow(NamedTuple):
-    """Costs of one kind of instance of a named path: histograms, value -> number of calls.
+class PathPart(NamedTuple):
+    """A part of the costs of a path's calls, as histograms: value -> number of calls.
 
-    name, step (0: the whole path), variants and parameters are the numbers given to `Engine.mark`.
+    cycles: under each model.
+    """
+
+    instructions: dict[int, int]
+    cycles: tuple[dict[int, int], ...]
+
+
+class PathRow(NamedTuple):
+    """Costs of one kind of instance of a named path.
+
+    name, step (0: the whole path), variants and parameters are the numbers given to `Engine.mark`.  total:
+    callees included and interrupts not; own: the same without paths that were open inside it.
     """
 
     name: int
@@ -85,8 +122,9 @@ class PathRow(NamedTuple):
     variants: tuple[int, ...]
     parameters: dict[int, int]
     calls: int
-    instructions: dict[int, int]
-    cycles: dict[int, int]
+    total: PathPart
+    own: PathPart
+    interrupts: PathPart
 
 
 class WildHart(NamedTuple):

@@ -58,13 +58,21 @@ typedef uint64_t (*replug_mmio_read)(void *user, uint32_t hart, uint64_t address
 typedef void (*replug_mmio_write)(void *user, uint32_t hart, uint64_t address, uint32_t width, uint64_t value,
                                   int *fault);
 
-/* What the observer records when a hart passes a mark. */
+/* What the observers record. */
+enum replug_event_kind {
+    REPLUG_EVENT_MARK = 0,   /* a hart passes a mark; value: of the captured register, or 0 */
+    REPLUG_EVENT_TRAP = 1,   /* a trap is taken; value: its cause, bit 63 set for an interrupt */
+    REPLUG_EVENT_RETURN = 2, /* an xret has retired */
+    REPLUG_EVENT_WAIT = 3,   /* the hart falls asleep in wfi (kept events only) */
+    REPLUG_EVENT_WAKE = 4    /* and goes on (kept events only) */
+};
 typedef struct {
-    uint64_t instret; /* of the hart, before the marked instruction */
-    uint64_t time;    /* virtual time in nanoseconds */
-    uint64_t value;   /* of the captured register, or 0 */
-    uint64_t cycles;  /* of the hart under the in-order model, before the marked instruction */
-    uint32_t mark;    /* as returned by replug_mark */
+    uint64_t instret;   /* of the hart, before the marked instruction, or between two for the other kinds */
+    uint64_t time;      /* virtual time in nanoseconds */
+    uint64_t value;
+    uint64_t cycles[6]; /* of the hart under each model, before the marked instruction */
+    uint32_t kind;
+    uint32_t mark;      /* as returned by replug_mark */
     uint32_t hart;
 } replug_event;
 
@@ -89,15 +97,11 @@ typedef struct {
     uint64_t calls;
 } replug_path_row;
 
-/* So many calls of a row had this value; metric 0: instructions, 1: cycles of the in-order model. */
-typedef struct {
-    uint32_t row;
-    uint32_t metric;
-    uint64_t value;
-    uint64_t count;
-} replug_path_value;
-
-/* Costs in cycles of the in-order model, added to one cycle an instruction. */
+/*
+ * A cost model.  Without a table: a single-issue in-order pipeline, whose costs in cycles are added to one cycle an
+ * instruction.  With one: an instruction costs what its kind has in the table, and of the pipeline's costs only those of
+ * edges (mispredict, jump, indirect, ret, and taken) and traps are added.
+ */
 typedef struct {
     uint32_t load_use;       /* extra cycles until a loaded word or doubleword can be used */
     uint32_t load_use_narrow;/* the same for a load of 1 or 2 bytes */
@@ -114,6 +118,9 @@ typedef struct {
     uint32_t atomic;         /* AMO, LR, SC */
     uint32_t trap;           /* a trap taken or returned from: the pipeline is refilled */
     uint32_t floating;       /* extra cycles until a floating-point result can be used */
+    uint32_t taken;          /* a conditional branch that is taken, predicted or not */
+    uint32_t by_table;       /* 1: the table holds */
+    uint32_t table[32];      /* cycles, by enum kind of decode.h */
 } replug_pipeline;
 
 const char *replug_unicorn_version(void);
@@ -184,16 +191,16 @@ uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t snapshot);
 int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint32_t name, uint32_t detail,
                 int capture_register);
 uint32_t replug_path_rows(replug_machine *machine, const replug_path_row **rows);
-uint32_t replug_path_values(replug_machine *machine, const replug_path_value **values);
+uint32_t replug_path_profiles(replug_machine *machine, const uint64_t **words, uint32_t *words_each);
 void replug_keep_events(replug_machine *machine, int keep);
-void replug_set_pipeline(replug_machine *machine, const replug_pipeline *costs);
-uint64_t replug_get_cycles(replug_machine *machine, uint32_t hart);
+int replug_add_model(replug_machine *machine, const replug_pipeline *costs);
+uint64_t replug_get_cycles(replug_machine *machine, uint32_t hart, uint32_t model);
 uint32_t replug_event_count(replug_machine *machine);
 const replug_event *replug_events(replug_machine *machine);
 void replug_drain_events(replug_machine *machine);
 uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts);
 /* cffi end */
 
-enum { REPLUG_VARIANTS = 4, REPLUG_PARAMETERS = 2 };
+enum { REPLUG_VARIANTS = 4, REPLUG_PARAMETERS = 2, REPLUG_MODELS = 6 };
 
 #endif

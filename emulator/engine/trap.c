@@ -64,7 +64,7 @@ void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
     uint64_t vector;
 
     watch_for_wildness(h, cause, value, pc);
-    observe_trap(h);
+    observe_trap(h, cause);
     if (csr->mstatus & MSTATUS_MPRV) /* what M-mode's loads and stores mean is about to change */
         hart_flush_tlb(h);
     if (delegated) {
@@ -135,7 +135,7 @@ bool trap_return(hart *h, uint32_t from)
     }
     h->reservation.physical = ~0ull;
     h->repeated_traps = 0;
-    observe_trap(h);
+    observe_return(h);
     hart_set_privilege(h, to);
     return true;
 }

@@ -12,7 +12,7 @@ from command import Replug, one_line
 from emulator.cycles.csv_table import paths_csv
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import IDEAL
-from emulator.cycles.paths import PathCost
+from emulator.cycles.paths import Part, PathCost
 from guestos.images import build, measure_images
 
 
@@ -41,10 +41,11 @@ def test_csv_holds_what_json_holds(replug: Replug, image: Path, tmp_path: Path) 
 
 def test_csv_of_names_with_commas_steps_and_parameters() -> None:
     spread = Spread(1, 2, 3, 6)
-    cost = PathCost("replug, contended", '2 "lock"', {"bytes": 8, "error": -5}, 3, spread, {"ideal": spread})
+    cost = PathCost("replug, contended", '2 "lock"', {"bytes": 8, "error": -5}, 3, spread, {"ideal": spread},
+                    Part(spread, {"ideal": spread}), Part(spread, {"ideal": spread}))  # fmt: skip
     (row,) = csv.reader(paths_csv([cost], [IDEAL]).splitlines()[1:])
     assert row[:4] == ["replug, contended", '2 "lock"', "bytes=8 error=-5", "3"]
-    assert row[4:] == ["1", "2", "3", "6"] * 2
+    assert row[4:] == ["1", "2", "3", "6"] * 6
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
