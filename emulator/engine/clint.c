@@ -22,6 +22,14 @@ void clint_set_timer(hart *h, uint64_t mtimecmp)
         h->timer_due = ~0ull; /* never */
 }
 
+/* After stimecmp or menvcfg has changed (Sstc): the supervisor's timer, which needs no device. */
+void clint_update_supervisor_timer(hart *h)
+{
+    if (!(h->csr.menvcfg & MENVCFG_STCE) ||
+        __builtin_mul_overflow(h->csr.stimecmp, (uint64_t)h->machine->config.instructions_per_tick, &h->supervisor_timer_due))
+        h->supervisor_timer_due = ~0ull; /* never */
+}
+
 bool clint_timer_pending(const hart *h, uint64_t now)
 {
     return now >= h->timer_due;

@@ -10,7 +10,7 @@
 enum csr_number {
     FFLAGS = 0x001, FRM = 0x002, FCSR = 0x003,
     SSTATUS = 0x100, SIE = 0x104, STVEC = 0x105, SCOUNTEREN = 0x106, SENVCFG = 0x10a,
-    SSCRATCH = 0x140, SEPC = 0x141, SCAUSE = 0x142, STVAL = 0x143, SIP = 0x144, SATP = 0x180,
+    SSCRATCH = 0x140, SEPC = 0x141, SCAUSE = 0x142, STVAL = 0x143, SIP = 0x144, STIMECMP = 0x14d, STIMECMPH = 0x15d, SATP = 0x180,
     MSTATUS = 0x300, MISA = 0x301, MEDELEG = 0x302, MIDELEG = 0x303, MIE = 0x304, MTVEC = 0x305, MCOUNTEREN = 0x306,
     MENVCFG = 0x30a, MSTATUSH = 0x310, MENVCFGH = 0x31a, MCOUNTINHIBIT = 0x320, MHPMEVENT3 = 0x323, MHPMEVENT31 = 0x33f,
     MSCRATCH = 0x340, MEPC = 0x341, MCAUSE = 0x342, MTVAL = 0x343, MIP = 0x344,
@@ -94,6 +94,13 @@ static void inhibit(hart *h, uint64_t value)
     h->csr.mcountinhibit = value & 5;
 }
 
+/* B is Zba, Zbb and Zbs together. */
+static uint64_t misa_b(const hart *h)
+{
+    const uint32_t all = REPLUG_ZBA | REPLUG_ZBB | REPLUG_ZBS;
+    return (h->machine->config.extensions & all) == all ? BIT(1) : 0;
+}
+
 /* The first PMP entry that a pmpcfg register holds: RV64 uses the even registers only, eight entries each. */
 static uint32_t pmp_of(uint32_t number) { return (number - PMPCFG0) * 4; }
 
@@ -143,6 +150,20 @@ static bool is_pmp(const hart *h, uint32_t number)
            (number >= PMPCFG0 && number <= PMPCFG15 && (!wide(h) || !(number & 1)));
 }
 
+/* CSRs that this machine does not have, for its width or for want of an extension. */
+static bool is_absent(const hart *h, uint32_t number)
+{
+    switch (number) {
+    case STIMECMPH:
+        if (wide(h))
+            return true; /* fall through */
+    case STIMECMP: return !(h->machine->config.extensions & REPLUG_SSTC);
+    case MSTATUSH:
+    case MENVCFGH: return wide(h);
+    default: return false;
+    }
+}
+
 bool csr_accessible(hart *h, uint32_t number, bool writes)
 {
     if (h->privilege < ((number >> 8) & 3) || (writes && number >> 10 == 3))
@@ -150,6 +171,9 @@ bool csr_accessible(hart *h, uint32_t number, bool writes)
     if (number <= FCSR && !(h->csr.mstatus & MSTATUS_FS)) /* comes here only where it straddles two pages */
         return false;
     if (number == SATP && h->privilege == MODE_S && (h->csr.mstatus & MSTATUS_TVM))
+        return false;
+    if ((number == STIMECMP || number == STIMECMPH) && h->privilege < MODE_M &&
+        !((h->csr.mcounteren & BIT(1)) && (h->csr.menvcfg & MENVCFG_STCE)))
         return false;
     if ((number >= CYCLE && number <= HPMCOUNTER31) || (!wide(h) && number >= CYCLEH && number <= HPMCOUNTER31H)) {
         const uint64_t bit = BIT(number & 31);
@@ -184,6 +208,8 @@ bool csr_read(hart *h, uint32_t number, uint64_t *value)
 {
     struct csrs *csr = &h->csr;
 
+    if (is_absent(h, number))
+        return false;
     if ((number >= CYCLE && number <= HPMCOUNTER31) || (number >= CYCLEH && number <= HPMCOUNTER31H) || number == MCYCLE ||
         (number >= MINSTRET && number <= MHPMCOUNTER31) || number == MCYCLEH ||
         (number >= MINSTRETH && number <= MHPMCOUNTER31H)) {
@@ -210,9 +236,11 @@ bool csr_read(hart *h, uint32_t number, uint64_t *value)
     case SCAUSE: *value = csr->scause; break;
     case STVAL: *value = csr->stval; break;
     case SIP: *value = trap_pending(h) & csr->mideleg; break;
+    case STIMECMP: *value = csr->stimecmp; break;
+    case STIMECMPH: *value = csr->stimecmp >> 32; break;
     case SATP: *value = csr->satp; break;
     case MSTATUS: *value = status(h, MSTATUS_MASK); break;
-    case MISA: *value = MISA_EXTENSIONS | (wide(h) ? 2ull << 62 : 1ull << 30); break;
+    case MISA: *value = MISA_EXTENSIONS | misa_b(h) | (wide(h) ? 2ull << 62 : 1ull << 30); break;
     case MEDELEG: *value = csr->medeleg; break;
     case MIDELEG: *value = csr->mideleg; break;
     case MIE: *value = csr->mie; break;
@@ -230,12 +258,8 @@ bool csr_read(hart *h, uint32_t number, uint64_t *value)
     case MARCHID:
     case MIMPID:
     case MCONFIGPTR: *value = 0; break;
-    case MSTATUSH:
-    case MENVCFGH:
-        if (wide(h))
-            return false;
-        *value = 0;
-        break;
+    case MENVCFGH: *value = csr->menvcfg >> 32; break;
+    case MSTATUSH: *value = 0; break;
     default:
         if ((number >= MHPMEVENT3 && number <= MHPMEVENT31) || (number >= TSELECT && number <= TDATA3)) {
             *value = 0;
@@ -259,6 +283,16 @@ static void write_satp(hart *h, uint64_t value)
     h->sync_pending = true;
 }
 
+static void write_menvcfg(hart *h, uint64_t value)
+{
+    const uint32_t extensions = h->machine->config.extensions;
+    const uint64_t mask = 1 /* FIOM: harts are sequentially consistent, there is nothing to do */ |
+                          (extensions & REPLUG_SSTC ? MENVCFG_STCE : 0) | (extensions & REPLUG_SVADU ? MENVCFG_ADUE : 0);
+
+    h->csr.menvcfg = value & mask;
+    clint_update_supervisor_timer(h);
+}
+
 static uint64_t legal_vector(uint64_t value) { return value & ~2ull; }
 
 bool csr_write(hart *h, uint32_t number, uint64_t value)
@@ -266,6 +300,8 @@ bool csr_write(hart *h, uint32_t number, uint64_t value)
     struct csrs *csr = &h->csr;
 
     value = limit(h, value);
+    if (is_absent(h, number))
+        return false;
     if (is_pmp(h, number)) {
         write_pmp(h, number, value);
         return true;
@@ -288,6 +324,14 @@ bool csr_write(hart *h, uint32_t number, uint64_t value)
         csr->mip = (csr->mip & ~mask) | (value & mask);
         break;
     }
+    case STIMECMP:
+        csr->stimecmp = wide(h) ? value : (csr->stimecmp & ~0xffffffffull) | value;
+        clint_update_supervisor_timer(h);
+        break;
+    case STIMECMPH:
+        csr->stimecmp = value << 32 | (uint32_t)csr->stimecmp;
+        clint_update_supervisor_timer(h);
+        break;
     case SATP: write_satp(h, value); break;
     case MSTATUS: write_status(h, value, MSTATUS_MASK); break;
     case MISA: break; /* no extension can be switched off */
@@ -296,7 +340,7 @@ bool csr_write(hart *h, uint32_t number, uint64_t value)
     case MIE: csr->mie = value & MIE_MASK; break;
     case MTVEC: csr->mtvec = legal_vector(value); break;
     case MCOUNTEREN: csr->mcounteren = value & 0xffffffff; break;
-    case MENVCFG: csr->menvcfg = value & 1; break;
+    case MENVCFG: write_menvcfg(h, wide(h) ? value : (csr->menvcfg & ~0xffffffffull) | value); break;
     case MCOUNTINHIBIT: inhibit(h, value); break;
     case MSCRATCH: csr->mscratch = value; break;
     case MEPC: csr->mepc = value & ~1ull; break;
@@ -315,11 +359,8 @@ bool csr_write(hart *h, uint32_t number, uint64_t value)
         *offset = counter_offset(h, value << 32 | (counter(h, *offset, bit) & 0xffffffff), bit);
         break;
     }
-    case MSTATUSH:
-    case MENVCFGH:
-        if (wide(h))
-            return false;
-        break;
+    case MENVCFGH: write_menvcfg(h, value << 32 | (uint32_t)csr->menvcfg); break;
+    case MSTATUSH: break;
     default:
         if ((number >= MHPMEVENT3 && number <= MHPMEVENT31) || (number >= TSELECT && number <= TDATA3) ||
             (number >= MHPMCOUNTER3 && number <= MHPMCOUNTER31) ||

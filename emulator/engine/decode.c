@@ -6,6 +6,8 @@
  */
 #include "decode.h"
 
+#include "bitmanip.h"
+
 static uint32_t field(uint32_t bits, int high, int low) { return (bits >> low) & ((1u << (high - low + 1)) - 1); }
 
 static int64_t sign_extend(uint64_t value, int width) { return (int64_t)(value << (64 - width)) >> (64 - width); }
@@ -211,11 +213,17 @@ void decode(uint32_t bits, uint32_t xlen, struct instruction *out)
         out->rd = out->rs1 = out->rs2 = 0;
         break;
     case 0x13: /* OP-IMM */
-    case 0x1b: out->rs2 = 0; break;
+    case 0x1b:
+        out->rs2 = 0;
+        if (bitmanip_extension(bits, xlen))
+            out->kind = KIND_BITMANIP;
+        break;
     case 0x33: /* OP */
     case 0x3b:
         if (field(bits, 31, 25) == 1)
             out->kind = function < 4 ? KIND_MULTIPLY : KIND_DIVIDE;
+        else if (bitmanip_extension(bits, xlen))
+            out->kind = KIND_BITMANIP;
         break;
     case 0x17: /* AUIPC */
     case 0x37: /* LUI */ out->rs1 = out->rs2 = 0; break;

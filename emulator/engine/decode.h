@@ -27,6 +27,7 @@ enum kind {
     KIND_EBREAK,
     KIND_FLOAT,
     KIND_FLOAT_MINMAX, /* fmin, fmax: Unicorn's follow an older rule for NaNs */
+    KIND_BITMANIP, /* of Zba, Zbb, Zbs or Zicond, whether the machine has it or not */
     KIND_RESERVED, /* a compressed encoding that must raise an exception and that Unicorn lets pass */
     KIND_UNKNOWN
 };
@@ -62,7 +63,7 @@ static inline bool is_intercepted(const struct instruction *instruction)
 {
     return instruction->kind == KIND_CSR || instruction->kind == KIND_SYSTEM || instruction->kind == KIND_FENCE_I ||
            instruction->kind == KIND_LR || instruction->kind == KIND_SC || instruction->kind == KIND_FLOAT_MINMAX ||
-           instruction->kind == KIND_RESERVED;
+           instruction->kind == KIND_BITMANIP || instruction->kind == KIND_RESERVED;
 }
 
 #endif

@@ -5,6 +5,7 @@
  * While one of them is executed it counts as not retired, so that the counters and the time it reads, and those that
  * a device sees, are those before it.
  */
+#include "bitmanip.h"
 #include "machine.h"
 
 enum { UNICORN_ECALL = 8 };
@@ -23,7 +24,11 @@ static bool unmasks(uint32_t number)
     case 0x300: /* mstatus */
     case 0x303: /* mideleg */
     case 0x304: /* mie */
-    case 0x344: /* mip */ return true;
+    case 0x344: /* mip */
+    case 0x14d: /* stimecmp, stimecmph, menvcfg, menvcfgh: the supervisor's timer */
+    case 0x15d:
+    case 0x30a:
+    case 0x31a: return true;
     default: return false;
     }
 }
@@ -135,6 +140,18 @@ static uint32_t execute_atomic(hart *h, uint32_t bits, uint64_t *value)
     return CAUSE_NONE;
 }
 
+/* False: the machine does not have it. */
+static bool execute_bitmanip(hart *h, uint32_t bits)
+{
+    const replug_config *config = &h->machine->config;
+
+    if (!(bitmanip_extension(bits, config->xlen) & config->extensions))
+        return false;
+    hart_set_x(h, bits_of(bits, 11, 7),
+               bitmanip_result(bits, config->xlen, hart_get_x(h, bits_of(bits, 19, 15)), hart_get_x(h, bits_of(bits, 24, 20))));
+    return true;
+}
+
 /*
  * One intercepted instruction.  CAUSE_NONE: it retires, and h->pc is where to go on; else the exception it raises, with
  * the value for xtval.
@@ -149,6 +166,10 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
         return CAUSE_ILLEGAL; /* reserved, or floating-point with FS Off: nothing else compressed is intercepted */
     switch (bits_of(bits, 6, 0)) {
     case 0x0f: h->sync_pending = true; return CAUSE_NONE; /* fence.i */
+    case 0x13:
+    case 0x1b:
+    case 0x33:
+    case 0x3b: return execute_bitmanip(h, bits) ? CAUSE_NONE : CAUSE_ILLEGAL;
     case 0x2f: return execute_atomic(h, bits, value);
     case 0x53: return hart_floats(h) && minmax_execute(h, bits) ? CAUSE_NONE : CAUSE_ILLEGAL;
     case 0x73: break;
@@ -234,6 +255,22 @@ static bool take_over(hart *h, uint64_t pc, bool counted)
     return true;
 }
 
+/* One that straddles two pages is not intercepted (shadow_must_intercept) but illegal to Unicorn.  False: none. */
+static bool straddling_bitmanip(hart *h, uint64_t pc)
+{
+    struct instruction instruction;
+
+    if (parcel_of(pc) != PARCELS - 1 || !shadow_instruction(h, pc, &instruction) || instruction.kind != KIND_BITMANIP ||
+        !execute_bitmanip(h, instruction.bits))
+        return false;
+    struct code_page *code = shadow_mapped(h, pc);
+    blocks_cut(h, pc, false);
+    h->retired += 1;
+    code->counts[PARCELS - 1]++;
+    h->pc = pc + 4;
+    return true;
+}
+
 static void set_pc(hart *h, uint64_t pc)
 {
     const uint32_t narrow = (uint32_t)pc;
@@ -259,6 +296,8 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
             break;
         if (parcel_of(pc) == 0 && shadow_mapped(h, pc) != NULL)
             shadow_mapped(h, pc)->begins_empty = true;
+        if (straddling_bitmanip(h, pc))
+            break;
         blocks_cut(h, pc, true);
         trap_enter(h, CAUSE_ILLEGAL, shadow_instruction(h, pc, &instruction) ? instruction.bits : 0, pc);
         break;

@@ -178,6 +178,10 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     h->tlb = TLB_THIRD;
     h->fault_cause = CAUSE_NONE;
     clint_set_timer(h, ~0ull);
+    h->csr.stimecmp = ~0ull;
+    if ((config->extensions & REPLUG_SVADU) && config->hardware_ad)
+        h->csr.menvcfg = MENVCFG_ADUE;
+    clint_update_supervisor_timer(h);
     h->page_start = NO_PAGE;
     for (uint32_t i = 0; i < RECENT; i++)
         h->recent[i].retired = ~0ull;

@@ -214,11 +214,12 @@ static uint64_t next_wake(const struct replug_machine *machine)
 
     for (uint32_t i = 0; i < machine->config.harts; i++) {
         const hart *h = &machine->harts[i];
-        if (!(h->csr.mie & BIT(IRQ_MTIP)) || h->mtimecmp > FAR_FUTURE / machine->config.instructions_per_tick)
-            continue;
-        const uint64_t timer = h->mtimecmp * machine->config.instructions_per_tick;
-        if (timer < wake)
-            wake = timer;
+        const uint64_t timers[] = {h->csr.mie & BIT(IRQ_MTIP) ? h->timer_due : ~0ull,
+                                   h->csr.mie & BIT(IRQ_STIP) ? h->supervisor_timer_due : ~0ull};
+        for (int k = 0; k < 2; k++) {
+            if (timers[k] <= FAR_FUTURE && timers[k] < wake)
+                wake = timers[k];
+        }
     }
     return wake;
 }
@@ -277,8 +278,7 @@ bool machine_continue(hart *h)
         return false;
     for (uint32_t i = 0; i < machine->config.harts; i++) {
         hart *other = &machine->harts[i];
-        const uint64_t timer = (uint64_t)clint_timer_pending(other, time) << IRQ_MTIP;
-        if (other != h && (!other->waiting || ((trap_pending(other) | timer) & other->csr.mie) != 0))
+        if (other != h && (!other->waiting || (trap_pending_at(other, time) & other->csr.mie) != 0))
             return false;
     }
     end_slice(h);

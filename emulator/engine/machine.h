@@ -12,6 +12,7 @@
  *   csr.c        the CSRs
  *   emulate.c    the intercepted instructions, and loads and stores to devices
  *   minmax.c     fmin and fmax
+ *   bitmanip.c   Zba, Zbb, Zbs, Zicond
  *   devices.c    which device answers at a physical address
  *   clint.c      msip, mtimecmp, mtime
  *   plic.c       the interrupt controller
@@ -63,6 +64,8 @@ enum cause {
 enum { IRQ_SSIP = 1, IRQ_MSIP = 3, IRQ_STIP = 5, IRQ_MTIP = 7, IRQ_SEIP = 9, IRQ_MEIP = 11 };
 #define BIT(n) (1ull << (n))
 
+#define MENVCFG_STCE BIT(63)
+#define MENVCFG_ADUE BIT(61)
 #define MSTATUS_SIE BIT(1)
 #define MSTATUS_MIE BIT(3)
 #define MSTATUS_SPIE BIT(5)
@@ -134,7 +137,7 @@ struct code_map {
 
 struct csrs {
     uint64_t mstatus, medeleg, mideleg, mie, mip, mtvec, mcounteren, mscratch, mepc, mcause, mtval, mcountinhibit;
-    uint64_t stvec, scounteren, sscratch, sepc, scause, stval, satp, menvcfg, senvcfg;
+    uint64_t stvec, scounteren, sscratch, sepc, scause, stval, satp, menvcfg, senvcfg, stimecmp;
     uint64_t mcycle_offset, minstret_offset; /* counter = instret + offset, or the offset alone when inhibited */
     uint8_t pmpcfg[64];
     uint64_t pmpaddr[64];
@@ -168,6 +171,7 @@ typedef struct hart {
     uint64_t lines;         /* interrupt wires: MSIP, MTIP (computed), MEIP, SEIP */
     uint64_t mtimecmp;
     uint64_t timer_due;     /* virtual time at which mtime reaches mtimecmp */
+    uint64_t supervisor_timer_due; /* the same for stimecmp; ~0 while menvcfg.STCE is 0 */
     bool waiting;           /* in wfi */
     struct reservation {    /* of LR; address ~0: none */
         uint64_t physical, value;
@@ -365,6 +369,7 @@ bool translate_is_ram(const struct replug_machine *machine, uint64_t physical, u
 void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc);
 bool trap_take_interrupt(hart *h);
 uint64_t trap_pending(hart *h);
+uint64_t trap_pending_at(const hart *h, uint64_t time);
 bool trap_return(hart *h, uint32_t from);
 
 /* csr.c */
@@ -410,6 +415,7 @@ uint64_t clint_read(hart *h, uint64_t address, uint32_t width, int *fault);
 void clint_write(hart *h, uint64_t address, uint32_t width, uint64_t value, int *fault);
 void clint_set_timer(hart *h, uint64_t mtimecmp);
 bool clint_timer_pending(const hart *h, uint64_t now);
+void clint_update_supervisor_timer(hart *h);
 
 /* observe.c */
 void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc);

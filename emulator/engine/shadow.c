@@ -180,6 +180,8 @@ bool shadow_must_intercept(const hart *h, const struct instruction *instruction,
     const uint32_t opcode = instruction->bits & 0x7f;
     const bool straddles = parcel_of(pc) == PARCELS - 1 && instruction->length == 4;
 
+    if (straddles && instruction->kind == KIND_BITMANIP)
+        return false; /* it arrives as an illegal instruction: its first half is that of most of the base's */
     return is_intercepted(instruction) || (is_floating(instruction) && !hart_floats(h)) ||
            (straddles && (opcode == 0x73 || opcode == 0x2f));
 }

@@ -9,7 +9,7 @@
 
 #include "machine.h"
 
-#define STATE_MAGIC 0x31544154534c5052ull /* "RPLSTAT1" */
+#define STATE_MAGIC 0x32544154534c5052ull /* "RPLSTAT2" */
 
 struct hart_state {
     uint64_t x[32], f[32], fcsr, pc, privilege;
@@ -20,7 +20,8 @@ struct hart_state {
 };
 
 struct machine_state {
-    uint64_t magic, harts, xlen, ram_base, ram_size, quantum, instructions_per_tick, hardware_ad, pmp_entries;
+    uint64_t magic, harts, xlen, ram_base, ram_size, quantum, instructions_per_tick, hardware_ad, pmp_entries, extensions,
+        strict_nan_boxing;
     uint64_t time, time_read, rounds, turn, longest, in_slice, planned;
 };
 
@@ -69,6 +70,7 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->reservation.width = (uint32_t)in->reservation_width;
     h->lines = in->lines;
     clint_set_timer(h, in->mtimecmp);
+    clint_update_supervisor_timer(h);
     for (uint32_t i = 0; i < RECENT; i++)
         h->recent[i].retired = ~0ull;
     h->cut_at = 0;
@@ -201,7 +203,8 @@ static void fill_header(const struct replug_machine *machine, struct machine_sta
     *out = (struct machine_state){
         .magic = STATE_MAGIC, .harts = config->harts, .xlen = config->xlen, .ram_base = config->ram_base,
         .ram_size = config->ram_size, .quantum = config->quantum, .instructions_per_tick = config->instructions_per_tick,
-        .hardware_ad = config->hardware_ad, .pmp_entries = config->pmp_entries, .time = machine->time,
+        .hardware_ad = config->hardware_ad, .pmp_entries = config->pmp_entries,
+        .extensions = config->extensions, .strict_nan_boxing = config->strict_nan_boxing, .time = machine->time,
         .time_read = machine->time_read, .rounds = machine->rounds, .turn = machine->turn, .longest = machine->longest,
         .in_slice = machine->in_slice, .planned = machine->in_slice ? machine->planned : 0};
 }

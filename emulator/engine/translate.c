@@ -135,7 +135,7 @@ static uint32_t walk(hart *h, uint64_t address, enum access access, uint32_t pri
 
         const uint64_t wanted = PTE_A | (access == ACCESS_WRITE ? PTE_D : 0);
         if ((entry & wanted) != wanted) {
-            if (!machine->config.hardware_ad)
+            if (!(machine->config.extensions & REPLUG_SVADU ? h->csr.menvcfg & MENVCFG_ADUE : machine->config.hardware_ad))
                 return page_fault[access];
             if (!pmp_allows(h, slot, ACCESS_WRITE, MODE_S))
                 return access_fault[access];

@@ -13,14 +13,19 @@ static const uint8_t priority[] = {IRQ_MEIP, IRQ_MSIP, IRQ_MTIP, IRQ_SEIP, IRQ_S
  * without a return from any: a handler that faults does not get better. */
 enum { BARREN_LIMIT = 16, REPEATED_LIMIT = 4096 };
 
-uint64_t trap_pending(hart *h)
+/* The interrupts that are pending at this virtual time, as mip shows them. */
+uint64_t trap_pending_at(const hart *h, uint64_t time)
 {
     uint64_t pending = h->csr.mip | h->lines;
 
-    if (clint_timer_pending(h, machine_now(h)))
+    if (clint_timer_pending(h, time))
         pending |= BIT(IRQ_MTIP);
+    if (h->csr.menvcfg & MENVCFG_STCE) /* then the bit is the timer's, and not what was written (manual, "Sstc") */
+        pending = (pending & ~BIT(IRQ_STIP)) | (uint64_t)(time >= h->supervisor_timer_due) << IRQ_STIP;
     return pending;
 }
+
+uint64_t trap_pending(hart *h) { return trap_pending_at(h, machine_now(h)); }
 
 /* A hart that traps and traps without retiring anything will do so for ever: say so instead of spinning. */
 static void watch_for_wildness(hart *h, uint64_t cause, uint64_t value, uint64_t pc)

@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 
 from emulator import Machine
+from emulator.isa import Isa
+from emulator.options import MachineOptions
 from toolchain.assemble import assemble
 
 GROUP = 64
 PARCELS = (0, 0x10000)
 WORDS = (0x10000, 0x10000)
-# QEMU switches on by default what our harts do not have.
-CPU = "rv64,zba=false,zbb=false,zbc=false,zbs=false,h=false,sstc=false"
+# What QEMU is to switch off and on, for instruction sets of ours.
+CPUS = {
+    "rv64gc": "rv64,zba=false,zbb=false,zbc=false,zbs=false,h=false,sstc=false",
+    "rv64gc_zba_zbb_zbs": "rv64,zba=true,zbb=true,zbc=false,zbs=true,h=false,sstc=false",
+}
 
 LINK_SCRIPT = """
 ENTRY(_start)
@@ -32,7 +37,9 @@ SECTIONS
 """
 
 
-def lines(qemu: str, directory: Path, first: int, count: int, group: int) -> tuple[list[str], list[str]]:
+def lines(
+    qemu: str, directory: Path, isa: str, first: int, count: int, group: int
+) -> tuple[list[str], list[str]]:
     """What Replug and QEMU print for `count` encodings from the number `first` on."""
     script = directory / "encodings.ld"
     script.write_text(LINK_SCRIPT)
@@ -42,11 +49,11 @@ def lines(qemu: str, directory: Path, first: int, count: int, group: int) -> tup
         defines={"FIRST": str(first), "COUNT": str(count), "GROUP": str(group)},
     )  # fmt: skip
     console = bytearray()
-    with Machine(image, console=console.extend) as machine:
+    with Machine(image, MachineOptions(isa=Isa.parse(isa)), console=console.extend) as machine:
         outcome = machine.run(4_000_000_000)
     assert (outcome.reason, outcome.status) == ("exit", 0), (outcome, console[-200:])
     done = subprocess.run(
-        [qemu, "-machine", "virt", "-cpu", CPU, "-bios", "none", "-nographic", "-icount", "shift=0",
+        [qemu, "-machine", "virt", "-cpu", CPUS[isa], "-bios", "none", "-nographic", "-icount", "shift=0",
          "-kernel", str(image)], stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True,
     )  # fmt: skip
     return console.decode().split("\n"), done.stdout.decode().replace("\r", "").split("\n")
@@ -61,13 +68,19 @@ def word_of(number: int) -> str:
     return f"{fields | second << 20 | 10 << 7 | 11 << 15:#010x}"
 
 
-@pytest.mark.parametrize(("first", "count"), [PARCELS, WORDS], ids=["compressed", "32 bits"])
-def test_every_encoding_does_what_it_does_on_qemu(qemu: str, tmp_path: Path, first: int, count: int) -> None:
-    ours, theirs = lines(qemu, tmp_path, first, count, GROUP)
+@pytest.mark.parametrize(
+    ("isa", "first", "count"),
+    [("rv64gc", *PARCELS), ("rv64gc", *WORDS), ("rv64gc_zba_zbb_zbs", *WORDS)],
+    ids=["compressed", "32 bits", "32 bits with bit manipulation"],
+)
+def test_every_encoding_does_what_it_does_on_qemu(
+    qemu: str, tmp_path: Path, isa: str, first: int, count: int
+) -> None:
+    ours, theirs = lines(qemu, tmp_path, isa, first, count, GROUP)
     assert len(ours) == len(theirs) == count // GROUP + 1
     wrong = [int(one.split()[0], 16) for one, other in zip(ours, theirs, strict=True) if one != other]
     found = []
     for start in wrong[:8]:
-        single = zip(*lines(qemu, tmp_path, start, GROUP, 1), strict=True)
+        single = zip(*lines(qemu, tmp_path, isa, start, GROUP, 1), strict=True)
         found += [word_of(int(one.split()[0], 16)) for one, other in single if one != other]
     assert not wrong, f"{len(wrong)} groups of {GROUP} encodings differ, among them {' '.join(found)}"
