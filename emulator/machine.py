@@ -15,11 +15,10 @@ from emulator.devices.device import Device
 from emulator.devices.disk import Disk
 from emulator.devices.empty_window import empty_windows
 from emulator.devices.finisher import Finisher
+from emulator.devices.goldfish_rtc import GoldfishRtc
 from emulator.devices.htif import Htif, symbol_in_ram
 from emulator.devices.plic import Plic
 from emulator.devices.uart16550 import Uart16550
-from emulator.devices.virtio_block import VirtioBlock
-from emulator.devices.virtio_mmio import EmptySlot
 from emulator.engine import (
     EXTENSIONS,
     NO_LIMIT,
@@ -34,6 +33,8 @@ from emulator.errors import ReplugError
 from emulator.loader.boot import Start, open_bootable, prepare
 from emulator.options import MachineOptions
 from emulator.snapshot import SavedMachine, save_machine
+from emulator.token import CONSOLE, NETWORK, Typed
+from emulator.virtio_slots import VirtioSlots
 from toolchain.image import Image
 
 A0, A1, A2 = 10, 11, 12
@@ -95,7 +96,7 @@ class Machine:
         self.isa = self.start.isa
         self._disk: Disk | None = None
         self._exit: tuple[str, int] | None = None
-        self.inputs: list[tuple[int, int, bytes]] = []  # (instructions retired, virtual time, typed bytes)
+        self.inputs: list[Typed] = []  # what came from outside, and where in the run
         self.bus = Bus()
         if self.options.disk is not None:
             self._disk = Disk(self.options.disk, self.options.disk_write)
@@ -117,6 +118,7 @@ class Machine:
         )
         console = console or (lambda _data: None)
         self.uart = Uart16550(self.engine, console)
+        self.virtio = VirtioSlots(self.options.devices, self._disk, console)
         self._htif = self._make_htif(console)
         self.plic = Plic(self.engine)
         self.bus.connect(self.engine, self._devices())
@@ -136,14 +138,10 @@ class Machine:
 
     def _devices(self) -> list[Device]:
         devices: list[Device] = [Finisher(self._request_exit), self.plic, self.uart]
+        devices += [GoldfishRtc(self.options.devices.rtc), *self.virtio.devices]
         if self._htif is not None:
             devices.append(self._htif)
         devices += empty_windows()
-        first = 0
-        if self._disk is not None:
-            devices.append(VirtioBlock(self._disk))
-            first = 1
-        devices += [EmptySlot(slot) for slot in range(first, virt_map.VIRTIO_SLOTS)]
         return devices
 
     def _load(self, start: Start) -> None:
@@ -178,8 +176,30 @@ class Machine:
     def type(self, data: bytes) -> None:
         """Characters arrive at the console now: part of the run, and so noted with their place in it."""
         if data:
-            self.inputs.append((self.engine.total_instret, self.engine.now, data))
+            self.accept(CONSOLE, data)
+
+    def accept(self, channel: int, data: bytes) -> None:
+        """An input of the run: CONSOLE, characters typed; NETWORK, a frame from the link (see token.py).
+
+        ReplugError for a frame when the machine's network is not a link.
+        """
+        if channel == NETWORK and self.virtio.link is None:
+            raise ReplugError("a frame came for a machine whose network is not a link")
+        self.inputs.append(Typed(self.engine.total_instret, self.engine.now, data, channel))
+        if channel == NETWORK:
+            assert self.virtio.network is not None  # a link is at the end of its cable
+            self.virtio.network.receive(data)
+        elif self.virtio.console is not None:
+            self.virtio.console.receive(data)
+        else:
             self.uart.receive(data)
+
+    @property
+    def listens(self) -> bool:
+        """Whether an input could make an interrupt, and so wake a hart."""
+        virtio = self.virtio
+        typing = self.uart.receive_enabled if virtio.console is None else virtio.console.listens
+        return typing or (virtio.link is not None and virtio.network is not None and virtio.network.listens)
 
     def run(
         self,

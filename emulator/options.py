@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator.devices import virt_map
+from emulator.devices.options import DeviceOptions
 from emulator.errors import ReplugError
 from emulator.isa import Isa
 
@@ -29,7 +30,7 @@ class MachineOptions:
 
     bios: what runs before the image: nothing ("none"), our own firmware ("builtin") or a file; None: as the
     image needs it.  load_address: physical address of a flat image; initrd: a file for the image to find by
-    the device tree; dtb: a device tree from a file instead of ours.
+    the device tree; dtb: a device tree from a file instead of ours.  devices: clock, entropy, network, console.
     """
 
     harts: int = 1
@@ -44,6 +45,7 @@ class MachineOptions:
     load_address: int | None = None
     initrd: Path | None = None
     dtb: Path | None = None
+    devices: DeviceOptions = field(default_factory=DeviceOptions)
 
     def __post_init__(self) -> None:
         if not 1 <= self.harts <= MAX_HARTS:

@@ -43,13 +43,13 @@ def _run_to(machine: Machine, typed: Typed, pause: Pause | None) -> Outcome | No
         # input may be one of those, and time may go on after it without an instruction.
         nonlocal done
         if not done and here():
-            machine.type(typed.data)
+            machine.accept(typed.channel, typed.data)
             done = True
             return True
         return False
 
     if here():
-        machine.type(typed.data)
+        machine.accept(typed.channel, typed.data)
         return None
     while not done:
         # At least one: at the place itself time may still have to pass, up to the event where it was typed.

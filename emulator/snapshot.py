@@ -188,7 +188,7 @@ class SavedMachine:
             file.seek(self.ram_place)
             self._restore_ram(machine, file)
             machine.set_state(self.harts, self.devices, self.events)
-            machine.inputs = [(typed.instructions, typed.time, typed.data) for typed in self.token.inputs]
+            machine.inputs = list(self.token.inputs)
             if machine.state_hash() != self.state_hash:
                 raise ReplugError(
                     "the machine does not come out as it was: made by another version of Replug"

@@ -4,10 +4,11 @@
 A token is `r1.` and base64url without padding, so it passes through shells and URLs as it is.  Inside, in
 this order: the first 8 bytes of the image's SHA-256; a byte of flags; harts, pages of memory and the quantum
 as varints; then, each only if its flag is set, the instruction set's name (varint length and ASCII), the
-first 8 bytes of the disk's SHA-256, the boot arguments (varint length and UTF-8), where the run was cut from
-outside (varint), what else was put into RAM (a byte of flags, the load address as a varint, the first 8 bytes
-of each file's SHA-256), and the inputs (compressed: instructions and virtual time since the input before,
-both as varints, varint length, bytes); in the end a CRC-32 of all that.
+first 8 bytes of the disk's SHA-256, the boot arguments (varint length and UTF-8), the options of devices (the
+same; see devices/options.py), where the run was cut from outside (varint), what else was put into RAM (a byte
+of flags, the load address as a varint, the first 8 bytes of each file's SHA-256), and the inputs (compressed:
+instructions and virtual time since the input before, both as varints, for a machine on a network link the
+channel, varint length, bytes); in the end a CRC-32 of all that.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import binascii
 import re
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from emulator.devices.options import DeviceOptions
 from emulator.errors import ReplugError
 from emulator.isa import Isa
 from emulator.options import BUILTIN, FROM_FILE, NO_FIRMWARE, MachineOptions
@@ -35,20 +37,27 @@ MOST_INPUT = 64 << 20
 
 _HASH = 8
 _PAGE = 4096
-_STRICT, _DISK, _BOOTARGS, _END, _INPUTS, _BESIDE, _ISA = (1 << bit for bit in range(7))
+_STRICT, _DISK, _BOOTARGS, _END, _INPUTS, _BESIDE, _ISA, _DEVICES = (1 << bit for bit in range(8))
 _BIOS_KINDS = (NO_FIRMWARE, BUILTIN, FROM_FILE)
 _BIOS, _LOAD_ADDRESS, _INITRD, _DTB = 3, 4, 8, 16  # flags of what else was put into RAM
 _WIDEST = 10  # bytes of a varint of 64 bits
 _VERSION = re.compile(r"r([0-9]+)\.")
 
 
-@dataclass(frozen=True)
-class Typed:
-    """Bytes that came to the console after so many instructions (over all harts), at a virtual time (ns)."""
+CONSOLE, NETWORK = 0, 1
+"""Channels of input."""
+
+
+class Typed(NamedTuple):
+    """An input after so many instructions (over all harts), at a virtual time (ns).
+
+    channel CONSOLE: characters; NETWORK: a frame from the link.
+    """
 
     instructions: int
     time: int
     data: bytes
+    channel: int = CONSOLE
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,7 @@ class Token:
     inputs: tuple[Typed, ...] = ()
     end: int | None = None
     beside: Beside = Beside()
+    devices: DeviceOptions = field(default_factory=DeviceOptions)
 
     @staticmethod
     def of(machine: Machine, end: int | None = None) -> Token:
@@ -142,6 +152,7 @@ class Token:
             inputs=merge(Typed(*entry) for entry in machine.inputs),
             end=end,
             beside=_beside(machine),
+            devices=options.devices,
         )
 
     # --- text ---
@@ -156,6 +167,7 @@ class Token:
             | _INPUTS * bool(self.inputs)
             | _ISA * (self.isa is not None)
             | _BESIDE * (self.beside != Beside())
+            | _DEVICES * bool(self.devices.text())
         )
         parts = [self.image, bytes((flags,))]
         parts += [_varint(self.harts), _varint(self.memory // _PAGE), _varint(self.quantum)]
@@ -167,12 +179,15 @@ class Token:
         if self.bootargs:
             text = self.bootargs.encode()
             parts.append(_varint(len(text)) + text)
+        if self.devices.text():
+            text = self.devices.text().encode()
+            parts.append(_varint(len(text)) + text)
         if self.end is not None:
             parts.append(_varint(self.end))
         if self.beside != Beside():
             parts.append(self.beside.encode())
         if self.inputs:
-            parts.append(zlib.compress(_pack_inputs(self.inputs), 9))
+            parts.append(zlib.compress(_pack_inputs(self.inputs, self._channels), 9))
         payload = b"".join(parts)
         payload += zlib.crc32(payload).to_bytes(4, "little")
         return PREFIX + base64.urlsafe_b64encode(payload).decode().rstrip("=")
@@ -201,6 +216,11 @@ class Token:
         token.machine_options(None)  # refuses what no machine can have
         return token
 
+    @property
+    def _channels(self) -> bool:
+        """Whether inputs may be of several channels, and so tell theirs."""
+        return self.devices.net == "link"
+
     # --- use ---
 
     def machine_options(self, disk: Path | None, disk_write: bool = False) -> MachineOptions:
@@ -214,6 +234,7 @@ class Token:
             bootargs=self.bootargs,
             disk=disk,
             disk_write=disk_write,
+            devices=self.devices,
         )
 
     def check_image(self, image: Image) -> None:
@@ -236,6 +257,9 @@ class Token:
         if (self.isa or Isa.default(machine.isa.xlen)) != machine.isa:
             name = "the image's own" if self.isa is None else self.isa.name
             raise ReplugError(f"token: the run was with the instruction set {name}, not {machine.isa.name}")
+        if self.devices != given.devices:
+            want, have = self.devices.text() or "defaults", given.devices.text() or "defaults"
+            raise ReplugError(f"token: the run was with other device options: {want}, not {have}")
         disk = machine.disk_hash
         if self.disk is None and disk is not None:
             raise ReplugError("token: the run was without a disk")
@@ -257,11 +281,12 @@ def _beside(machine: Machine) -> Beside:
 
 
 def merge(inputs: Iterable[Typed]) -> tuple[Typed, ...]:
-    """Neighbours at the same place are one input: the guest cannot tell."""
+    """What was typed at the same place is one input: the guest cannot tell."""
     merged: list[Typed] = []
     for entry in inputs:
-        if merged and (merged[-1].instructions, merged[-1].time) == (entry.instructions, entry.time):
-            merged[-1] = replace(merged[-1], data=merged[-1].data + entry.data)
+        last = merged[-1] if merged and entry.channel == CONSOLE else None
+        if last is not None and last._replace(data=b"") == entry._replace(data=b""):
+            merged[-1] = entry._replace(data=last.data + entry.data)
         else:
             merged.append(entry)
     return tuple(merged)
@@ -311,19 +336,30 @@ class _Reader:
 def _unpack(reader: _Reader) -> Token:
     image = reader.take(_HASH)
     flags = reader.take(1)[0]
-    if flags >= _ISA << 1:
-        raise ReplugError("token: damaged: it says something that this Replug does not know")
     harts, pages, quantum = reader.varint(), reader.varint(), reader.varint()
     isa = Isa.parse(_text(reader, "instruction set")) if flags & _ISA else None
     disk = reader.take(_HASH) if flags & _DISK else None
     bootargs = _text(reader, "boot arguments") if flags & _BOOTARGS else ""
+    devices = DeviceOptions.of_text(_text(reader, "device options") if flags & _DEVICES else "")
     end = reader.varint() if flags & _END else None
     beside = Beside.decode(reader) if flags & _BESIDE else Beside()
-    inputs = _unpack_inputs(reader.rest()) if flags & _INPUTS else ()
+    inputs = _unpack_inputs(reader.rest(), devices.net == "link") if flags & _INPUTS else ()
     if not reader.at_end:
         raise ReplugError("token: damaged: something follows its end")
-    strict = bool(flags & _STRICT)
-    return Token(image, harts, pages * _PAGE, quantum, bootargs, disk, isa, strict, inputs, end, beside)
+    return Token(
+        image=image,
+        harts=harts,
+        memory=pages * _PAGE,
+        quantum=quantum,
+        bootargs=bootargs,
+        disk=disk,
+        isa=isa,
+        strict_nan_boxing=bool(flags & _STRICT),
+        inputs=inputs,
+        end=end,
+        beside=beside,
+        devices=devices,
+    )
 
 
 def _text(reader: _Reader, what: str) -> str:
@@ -333,17 +369,19 @@ def _text(reader: _Reader, what: str) -> str:
         raise ReplugError(f"token: damaged: its {what}: not UTF-8") from None
 
 
-def _pack_inputs(inputs: tuple[Typed, ...]) -> bytes:
+def _pack_inputs(inputs: tuple[Typed, ...], channels: bool) -> bytes:
     parts = []
     instructions = time = 0
     for entry in inputs:
         parts += [_varint(entry.instructions - instructions), _varint(entry.time - time)]
+        if channels:
+            parts.append(_varint(entry.channel))
         parts += [_varint(len(entry.data)), entry.data]
         instructions, time = entry.instructions, entry.time
     return b"".join(parts)
 
 
-def _unpack_inputs(compressed: bytes) -> tuple[Typed, ...]:
+def _unpack_inputs(compressed: bytes, channels: bool) -> tuple[Typed, ...]:
     unpacker = zlib.decompressobj()
     try:
         data = unpacker.decompress(compressed, 2 * MOST_INPUT)
@@ -357,5 +395,8 @@ def _unpack_inputs(compressed: bytes) -> tuple[Typed, ...]:
     while not reader.at_end:
         instructions += reader.varint()
         time += reader.varint()
-        inputs.append(Typed(instructions, time, reader.take(reader.varint())))
+        channel = reader.varint() if channels else CONSOLE
+        if channel > NETWORK:
+            raise ReplugError("token: damaged: an input that is neither typed nor a frame")
+        inputs.append(Typed(instructions, time, reader.take(reader.varint()), channel))
     return tuple(inputs)

@@ -21,7 +21,12 @@ from emulator.cli.common import (
     say,
     write_json,
 )
+from emulator.cli.device_options import chosen_devices, chosen_link, device_options
 from emulator.cli.guest import HARTS, our_guest
+from emulator.cli.keyboard import Keyboard
+from emulator.cli.link import UdpLink
+from emulator.cli.progress import Progress
+from emulator.cli.session import Session, World
 from emulator.cli.signals import Signals
 from emulator.determinism import ConsoleDigest, check_determinism
 from emulator.errors import ReplugError
@@ -32,7 +37,6 @@ from emulator.options import BUILTIN, FROM_FILE, NO_FIRMWARE, MachineOptions
 from emulator.replay import replay
 from emulator.report import headline, report, symbol
 from emulator.snapshot import SavedMachine, check_target
-from emulator.stepping import run_in_steps
 from emulator.token import Token
 from toolchain.image import Image
 
@@ -50,6 +54,7 @@ class _Job:
     token: Token | None
     saved: SavedMachine | None
     save_to: Path | None
+    link: UdpLink | None
     max_instructions: int | None
     json_file: str | None
     quiet: bool
@@ -77,6 +82,7 @@ class _Job:
 @click.option("--append", metavar="ARGS", help="Boot arguments for the device tree.")
 @click.option("--disk", type=click.Path(path_type=Path), help="Disk image for virtio slot 0; stays as it is.")
 @click.option("--disk-write", is_flag=True, help="What the guest writes goes to the disk image.")
+@device_options
 @click.option("--quantum", type=NUMBER, metavar="N", help="Instructions in a hart's slice.  [default: 1000]")
 @click.option(
     "--max-instructions", type=NUMBER, metavar="N", help="Stop after so many in the run, over all harts."
@@ -170,8 +176,12 @@ def _prepare(image: Path | None, quiet: bool, isa: Isa | None, given: dict[str, 
         load_address=_first(given["load_address"], named.beside.load_address if named is not None else None),
         initrd=given["initrd"],
         dtb=given["dtb"],
+        devices=chosen_devices(given, defaults.devices),
     )
-    return _Job(loaded, options, token, saved, given["save_snapshot"], limit, given["json_file"], quiet)
+    if token is not None and given["net"] not in (None, options.devices.net):
+        raise ReplugError("--replay repeats what came in from the network: leave --net udp out")
+    link = chosen_link(given)
+    return _Job(loaded, options, token, saved, given["save_snapshot"], link, limit, given["json_file"], quiet)
 
 
 def _snapshots(given: dict[str, Any], limit: int | None) -> SavedMachine | None:
@@ -222,7 +232,7 @@ def _run(job: _Job) -> int:
         if job.saved is not None:
             job.saved.restore(machine)
         started = time.monotonic()
-        outcome = _outcome(machine, job)
+        outcome = _outcome(machine, job, output)
         seconds = time.monotonic() - started
         cut = machine.engine.total_instret if outcome.reason in ("limit", "left") else None
         token = Token.of(machine, cut).encode()
@@ -245,19 +255,24 @@ def _save(machine: Machine, outcome: Outcome, path: Path, quiet: bool) -> int:
     return 0 if outcome.reason in ("limit", "left") else outcome.status
 
 
-def _outcome(machine: Machine, job: _Job) -> Outcome:
-    """Run it, with the input that a token, a keyboard or a pipe has for it."""
+def _outcome(machine: Machine, job: _Job, output: console.Output) -> Outcome:
+    """Run it, with the input that a token, a keyboard, a pipe or a network link has for it."""
     typing = job.token is None and console.stdin_is_terminal()
     if job.token is None and not typing:
         machine.type(console.piped_input())
-    with Signals() as signals:
+    hint = "; Ctrl-A x leaves" if typing else ""
+    with Signals() as signals, Progress(machine, output, job.quiet, hint) as progress:
         if job.token is not None:
-            return replay(machine, job.token, job.max_instructions, signals.check)
-        if not typing:
-            return run_in_steps(machine, job.max_instructions, signals.check)
-        if not job.quiet:
-            say("replug: Ctrl-A x leaves")
-        return console.run_at_terminal(machine, job.max_instructions, signals)
+
+            def pause() -> None:
+                signals.check()
+                progress.tick()
+
+            return replay(machine, job.token, job.max_instructions, pause)
+        if typing and not job.quiet:
+            say("replug: Ctrl-A x leaves, Ctrl-A h helps")
+        world = World(signals, progress, Keyboard() if typing else None, job.link)
+        return Session(machine, world).run(job.max_instructions)
 
 
 def _tell(machine: Machine, outcome: Outcome, token: str, quiet: bool) -> None:
@@ -311,6 +326,8 @@ def _check(job: _Job) -> int:
         raise ReplugError("--check-determinism runs by itself: leave --replay out")
     if job.options.disk_write:
         raise ReplugError("--check-determinism runs it twice from the same disk: leave --disk-write out")
+    if job.link is not None:
+        raise ReplugError("--check-determinism has two machines: leave --net udp out")
     if job.save_to is not None:
         raise ReplugError("--check-determinism has two machines: leave --save-snapshot out")
     data = console.piped_input()

@@ -16,6 +16,8 @@ _VERSION = 1
 MAGIC = 0x7472_6976
 VENDOR = 0x554D_4551  # "QEMU": teaching kernels take no other for the `virt` machine
 
+FEATURE_INDIRECT = 1 << 28
+FEATURE_EVENT_INDEX = 1 << 29
 FEATURE_VERSION_1 = 1 << 32
 
 STATUS_DRIVER_OK = 4
@@ -67,7 +69,7 @@ class VirtioDevice(Device):
         self.last_fault: str | None = None
         self.queues = [Virtqueue() for _ in range(queues)]
         self._irq = virt_map.VIRTIO_FIRST_IRQ + slot
-        self._features = features | FEATURE_VERSION_1
+        self._features = features | FEATURE_VERSION_1 | FEATURE_INDIRECT | FEATURE_EVENT_INDEX
         self._configuration = configuration
         self._status = 0
         self._interrupt = 0
@@ -84,12 +86,24 @@ class VirtioDevice(Device):
     def stopped(self) -> None:
         """The device was reset, or a queue taken away: forget all that is under way."""
 
+    def configure(self, offset: int, width: int, value: int) -> None:
+        """The driver stores `width` bytes at `offset` of the configuration: ignored where not overridden."""
+
     # What a particular device may use.
 
     @property
     def running(self) -> bool:
         """The driver is up and the device not broken."""
         return self._status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET) == STATUS_DRIVER_OK
+
+    @property
+    def condition(self) -> str:
+        """For people: how far the driver has come."""
+        if self._status & STATUS_NEEDS_RESET:
+            return "needs a reset"
+        if self._status & STATUS_DRIVER_OK:
+            return "driver is up"
+        return "driver is starting" if self._status else "no driver yet"
 
     def used(self, queue: int, head: int, written: int) -> None:
         """Give a buffer back and interrupt the driver unless it asked not to be. May raise QueueError."""
@@ -154,8 +168,8 @@ class VirtioDevice(Device):
         if offset % width:
             raise BusError
         if offset >= _CONFIGURATION:
-            return
-        if width == 4:
+            self.configure(offset - _CONFIGURATION, width, value)
+        elif width == 4:
             self._write_register(offset, value & _LOW)
         elif width == 8:
             self._write_register(offset, value & _LOW)
@@ -202,6 +216,12 @@ class VirtioDevice(Device):
         if select < 2 and not self._status & STATUS_FEATURES_OK:
             kept = self._driver_features & ~(_LOW << 32 * select)
             self._driver_features = kept | value << 32 * select
+            self._tell_queues()
+
+    def _tell_queues(self) -> None:
+        accepted = self._driver_features
+        for queue in self.queues:
+            queue.negotiated(bool(accepted & FEATURE_INDIRECT), bool(accepted & FEATURE_EVENT_INDEX))
 
     def _set_status(self, value: int) -> None:
         if not value & 0xFF:
@@ -305,3 +325,4 @@ class VirtioDevice(Device):
             self._queue_select,
             self._driver_features,
         ) = registers
+        self._tell_queues()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The device's side of a split virtqueue (virtio 1.1, section 2.6), with a driver that is not trusted.
 
-Indirect descriptors, event indices and packed rings are not offered. Any breach of the ring's rules is a
-QueueError, upon which the device asks to be reset.
+Indirect descriptors and event indices are there for drivers that accept them; packed rings are not. Any
+breach of the ring's rules is a QueueError, upon which the device asks to be reset.
 """
 
 import struct
@@ -30,7 +30,10 @@ class QueueError(Exception):
 
 @dataclass(slots=True)
 class Chain:
-    """One buffer that the driver made available: what the device may read, then what it may write."""
+    """One buffer that the driver made available: what the device may read, then what it may write.
+
+    descriptors: how many of the queue's own table it takes.
+    """
 
     head: int
     readable: list[Segment] = field(default_factory=list)
@@ -54,6 +57,12 @@ class Virtqueue:
         self.device_area = 0
         self._next_available = 0
         self._next_used = 0
+        self.negotiated(False, False)
+
+    def negotiated(self, indirect: bool, event_index: bool) -> None:
+        """Which of the optional features the driver has accepted."""
+        self._indirect = indirect
+        self._event_index = event_index
 
     def start(self) -> None:
         """The driver says that the queue is ready; QueueError when what it set cannot be a queue."""
@@ -74,6 +83,9 @@ class Virtqueue:
             _, index = _PAIR.unpack(board.memory_read(self.driver_area, 4))
             waiting = (index - self._next_available) & 0xFFFF
             if not waiting:
+                if self._event_index:  # the driver is to notify when it adds the next one
+                    wanted = self._next_available.to_bytes(2, "little")
+                    board.memory_write(self.device_area + 4 + _USED.size * self.size, wanted)
                 return None
             if waiting > self.size:
                 raise QueueError(f"available index {index} is {waiting} ahead in a queue of {self.size}")
@@ -87,20 +99,24 @@ class Virtqueue:
 
     def _follow(self, board: Board, head: int) -> Chain:
         chain = Chain(head)
-        index = head
+        table, entries, index, walked, inside = self.descriptor_area, self.size, head, 0, False
         while True:
-            if index >= self.size:
-                raise QueueError(f"descriptor {index} in a queue of {self.size}")
-            if chain.descriptors == self.size:
-                raise QueueError(f"the chain from descriptor {head} is a loop")
-            chain.descriptors += 1
+            if index >= entries:
+                raise QueueError(f"descriptor {index} in a queue of {entries}")
+            if walked == self.size:
+                raise QueueError(f"the chain from descriptor {head} is a loop, or longer than the queue")
+            walked += 1
             address, length, flags, index = _DESCRIPTOR.unpack(
-                board.memory_read(self.descriptor_area + _DESCRIPTOR.size * index, _DESCRIPTOR.size)
+                board.memory_read(table + _DESCRIPTOR.size * index, _DESCRIPTOR.size)
             )
+            chain.descriptors += not inside
             if address + length > 1 << 64:
                 raise QueueError(f"the buffer at {address:#x} leaves the address space")
             if flags & _INDIRECT:
-                raise QueueError("an indirect descriptor, which was not offered")
+                entries = self._indirect_entries(length, flags, inside)
+                table, index, inside = address, 0, True
+                walked -= 1  # it holds no buffer itself
+                continue
             if flags & _WRITE:
                 chain.writable.append((address, length))
             elif chain.writable:
@@ -110,6 +126,18 @@ class Virtqueue:
             if not flags & _NEXT:
                 return chain
 
+    def _indirect_entries(self, length: int, flags: int, inside: bool) -> int:
+        """How many descriptors an indirect table has (virtio 1.1, section 2.6.5.3)."""
+        if not self._indirect:
+            raise QueueError("an indirect descriptor, which was not negotiated")
+        if inside:
+            raise QueueError("an indirect descriptor in an indirect table")
+        if flags & _NEXT:
+            raise QueueError("an indirect descriptor that goes on")
+        if length == 0 or length % _DESCRIPTOR.size:
+            raise QueueError(f"an indirect table of {length} bytes")
+        return length // _DESCRIPTOR.size
+
     def give_back(self, board: Board, head: int, written: int) -> bool:
         """Put a buffer and the number of bytes written into the used ring; True: the driver wants to know."""
         try:
@@ -117,6 +145,9 @@ class Virtqueue:
             board.memory_write(slot, _USED.pack(head, written & 0xFFFF_FFFF))
             self._next_used = (self._next_used + 1) & 0xFFFF
             board.memory_write(self.device_area + 2, self._next_used.to_bytes(2, "little"))
+            if self._event_index:
+                event = board.memory_read(self.driver_area + 4 + 2 * self.size, 2)
+                return (int.from_bytes(event, "little") + 1) & 0xFFFF == self._next_used
             flags, _ = _PAIR.unpack(board.memory_read(self.driver_area, 4))
         except BusError:
             raise QueueError("a part of the queue is outside RAM") from None
@@ -162,3 +193,29 @@ def take_front(segments: list[Segment], count: int) -> tuple[list[Segment], list
 def total(segments: list[Segment]) -> int:
     """Bytes in all segments together."""
     return sum(length for _, length in segments)
+
+
+def gather(board: Board, segments: list[Segment], most: int) -> bytes:
+    """The bytes of all segments together; QueueError when they are more than `most`, or not all in RAM."""
+    length = total(segments)
+    if length > most:
+        raise QueueError(f"a buffer of {length} bytes, where {most} are the most")
+    try:
+        return b"".join(board.memory_read(address, size) for address, size in segments if size)
+    except BusError:
+        raise QueueError("a buffer is outside RAM") from None
+
+
+def scatter(board: Board, segments: list[Segment], data: bytes) -> int:
+    """Write as much of `data` as the segments hold; how much. QueueError when a segment is not in RAM."""
+    done = 0
+    try:
+        for address, size in segments:
+            part = data[done : done + size]
+            if not part:
+                continue
+            board.memory_write(address, part)
+            done += len(part)
+    except BusError:
+        raise QueueError("a buffer is outside RAM") from None
+    return done

@@ -192,6 +192,8 @@ def _soc(options: TreeOptions) -> Node:
         "compatible": strings("ns16550a"),
         "clock-frequency": cells(virt_map.UART_CLOCK),
     }
+    rtc = _device("rtc", virt_map.RTC_BASE, virt_map.RTC_SIZE, virt_map.RTC_IRQ)
+    rtc.properties["compatible"] = strings("google,goldfish-rtc")
     slots = []
     for slot in range(virt_map.VIRTIO_SLOTS):
         base = virt_map.VIRTIO_BASE + slot * virt_map.VIRTIO_STRIDE
@@ -206,7 +208,7 @@ def _soc(options: TreeOptions) -> Node:
             "compatible": strings("simple-bus"),
             "ranges": b"",
         },
-        [finisher, clint, plic, uart, *slots],
+        [finisher, rtc, clint, plic, uart, *slots],
     )
 
 

@@ -126,4 +126,4 @@ def test_replay_from_python(guest: Guest, steps: list[int]) -> None:
     with Machine(image, token.machine_options(None)) as machine:
         assert replay(machine, token).reason == "limit"
         assert machine.state_hash() == wanted
-        assert sum(len(data) for _, _, data in machine.inputs) == len(steps)
+        assert sum(len(typed.data) for typed in machine.inputs) == len(steps)

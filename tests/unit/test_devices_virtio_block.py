@@ -29,7 +29,7 @@ def test_identity_and_configuration(driver: Driver) -> None:
     assert [driver.get(offset) for offset in (0, 4, 8)] == [0x74726976, 2, 2]
     assert driver.block.base == 0x1000_1000 and driver.block.name == "virtio0"
     low, high = driver.features()
-    assert high == 1 and low == 1 << 2 | 1 << 6 | 1 << 9
+    assert high == 1 and low == 1 << 2 | 1 << 6 | 1 << 9 | 1 << 28 | 1 << 29
     assert driver.block.read(0x100, 8) == SECTORS
     assert driver.get(0x100) == SECTORS and driver.get(0x104) == 0
     assert driver.get(0x114) == SECTOR
@@ -45,7 +45,8 @@ def test_features_ok_only_for_a_driver_that_asks_for_no_more_than_there_is(drive
         (0, 1, True),
         (1 << 9, 1, True),
         (0, 0, True),
-        (1 << 28, 1, False),
+        (1 << 28 | 1 << 29, 1, True),
+        (1 << 27, 1, False),
         (0, 3, False),
     ):
         driver.put(0x70, 0)
