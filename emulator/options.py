@@ -30,7 +30,9 @@ class MachineOptions:
 
     bios: what runs before the image: nothing ("none"), our own firmware ("builtin") or a file; None: as the
     image needs it.  load_address: physical address of a flat image; initrd: a file for the image to find by
-    the device tree; dtb: a device tree from a file instead of ours.  devices: clock, entropy, network, console.
+    the device tree; dtb: a device tree from a file instead of ours.
+
+    devices: clock, entropy, network, console.
     """
 
     harts: int = 1

@@ -129,7 +129,9 @@ MACHINE = b"\x04" + b"\x80\x80\x02" + b"\xe8\x07"
     ("payload", "what"),
     [
         (HEAD, "ends too early"),
-        (HEAD + b"\x80" + MACHINE, "does not know"),
+        (HEAD + b"\x80" + MACHINE + b"\x05ink=1", "not known"),
+        (HEAD + b"\x80" + MACHINE + b"\x06seed=x", "not a number"),
+        (HEAD + b"\x80" + MACHINE + b"\x0dseed=1 seed=2", "not known"),
         (HEAD + b"\x20" + MACHINE + b"\x03", "does not know"),
         (HEAD + b"\x20" + MACHINE + b"\x09" + bytes(15), "ends too early"),
         (HEAD + b"\x00" + b"\xff" * 12, "no end"),
