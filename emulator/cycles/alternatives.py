@@ -184,20 +184,11 @@ def measure_scheme(image: Path, scheme: str, harts: int, models: Sequence[Model]
     ran after its replacement, under a scheme that is to prevent it.
     """
     options = MachineOptions(harts=harts, quantum=QUANTUM)
-    costs: dict[str, Cost] = {}
-    stalling = [model for model in models if model.pipeline is not None]
-    interrupts, report = 0, None
-    for model in stalling or [IDEAL]:
-        run = run_image(image, options, [IDEAL, model], name=scheme, max_instructions=LIMIT)
-        report = _REPORT.search(run.console)
-        if run.problems() or report is None or int(report["harts"]) != harts:
-            found = f": {report[0]}" if report else ""
-            raise ReplugError(f"{scheme} on {harts} harts: ended by {run.outcome.reason}{found}")
-        for each in {IDEAL.name: IDEAL, model.name: model}.values():
-            if each in models:
-                costs[each.name] = _cost(run.costs, each)
-        interrupts = max((cost.parameters.get("interrupts", 0) for cost in run.costs), default=0)
-    assert report is not None  # there is at least one model
+    run = run_image(image, options, models, name=scheme, max_instructions=LIMIT)
+    report = _REPORT.search(run.console)
+    if run.problems() or report is None or int(report["harts"]) != harts:
+        found = f": {report[0]}" if report else ""
+        raise ReplugError(f"{scheme} on {harts} harts: ended by {run.outcome.reason}{found}")
     alone = run_image(image, MachineOptions(quantum=QUANTUM), [IDEAL, _COUNTING], name=scheme)
     (call,) = [cost for cost in alone.costs if cost.name == "call"]
     beyond = call.cycles[_COUNTING.name].min - call.instructions.min
@@ -207,8 +198,8 @@ def measure_scheme(image: Path, scheme: str, harts: int, models: Sequence[Model]
         instructions=call.instructions.min,
         atomics=beyond % _FENCE,
         fences=beyond // _FENCE,
-        costs={model.name: costs[model.name] for model in models},
-        interrupts=interrupts,
+        costs={model.name: _cost(run.costs, model) for model in models},
+        interrupts=max(cost.parameters.get("interrupts", 0) for cost in run.costs),
         violations=int(report["violations"]),
         calls=int(report["calls"]),
         replacements=int(report["replacements"]),

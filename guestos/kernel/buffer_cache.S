@@ -358,6 +358,39 @@ buffer_unreference:
 1:  ret
     .size buffer_unreference, . - buffer_unreference
 
+// buffer_is_cached(a0 mount, a1 block) -> a2 = 1 if a buffer holds the block now, else 0. Preserves a0, a1; changes t0-t3.
+ENTRY buffer_is_cached
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    mv      a2, a0
+    la      a0, buffer_cache_lock
+    jal     spin_acquire
+    lw      t0, MOUNT_DEVICE(a2)
+    la      t2, buffer_chains
+    add     t0, t0, a1
+    andi    t0, t0, BUFFER_CHAINS - 1
+    slli    t0, t0, 3
+    add     t2, t2, t0
+    ld      t3, 0(t2)
+1:  li      t2, 0
+    beqz    t3, 3f
+    lwu     t0, BUFFER_BLOCK(t3)
+    ld      t1, BUFFER_MOUNT(t3)
+    bne     t0, a1, 2f
+    bne     t1, a2, 2f
+    lw      t2, BUFFER_STATE(t3)
+    andi    t2, t2, BUFFER_VALID
+    j       3f
+2:  ld      t3, BUFFER_CHAIN(t3)
+    j       1b
+3:  jal     spin_release
+    mv      a0, a2
+    mv      a2, t2
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+END buffer_is_cached
+
 // blocked_begin(a0 as a2 of buffer_get), blocked_end(the same): around a wait inside a specialised path.
 blocked_begin:
     li      t0, BUFFER_FRESH

@@ -7,13 +7,33 @@
 
     .text
 
-// holding_tank(a0 descriptor, a1 user address, a2 bytes): a path like is_read; the arguments go on to where it leads.
+// holding_tank(a0 descriptor, a1 user address, a2 bytes): a path's read, like is_read; the arguments go on to where it leads.
 ENTRY holding_tank
     PATH_END "invocation"
     PATH_IS "trap", "read through the holding tank"
+    mv      t2, ra
+    jal     t0, wait_in_tank
+    // Tank step 3: back to the reader's step 1. The path behind the pointer may be a specialised one again, and that is entered
+    // with the flag set, and through a pointer loaded after it was set, or not at all (mutant M19).
+    PATH_BEGIN "invocation"
+    REPLUG_INVOKE a0, 1f
+1:  j       read_from_tank
+END holding_tank
+
+// holding_tank_write: the same as a path's write.
+ENTRY holding_tank_write
+    PATH_IS "trap", "write through the holding tank"
+    mv      t2, ra
+    jal     t0, wait_in_tank
+    REPLUG_INVOKE a0, write, PATH_WRITE
+END holding_tank_write
+
+// wait_in_tank: tank steps 1 and 2, called through t0 with ra in t2: restores ra, a0-a2.
+wait_in_tank:
     PATH_BEGIN "holding tank"
-    addi    sp, sp, -32
-    sd      ra, 24(sp)
+    addi    sp, sp, -48
+    sd      t0, 32(sp)
+    sd      t2, 24(sp)
     sd      a0, 16(sp)
     sd      a1, 8(sp)
     sd      a2, 0(sp)
@@ -31,21 +51,18 @@ ENTRY holding_tank
     ld      a0, 16(sp)
     addi    a0, a0, DESCRIPTOR_LOCK
     jal     sleep_lock_release
+    ld      t0, 32(sp)
     ld      ra, 24(sp)
     ld      a0, 16(sp)
     ld      a1, 8(sp)
     ld      a2, 0(sp)
-    addi    sp, sp, 32
-    // Tank step 3: back to the reader's step 1. The path behind the pointer may be a specialised one again, and that is entered
-    // with the flag set, and through a pointer loaded after it was set, or not at all (mutant M19).
+    addi    sp, sp, 48
     PATH_END "holding tank"
-    PATH_BEGIN "invocation"
-    REPLUG_INVOKE a0, 1f
-1:  j       read_from_tank
-END holding_tank
+    jr      t0
+    .size wait_in_tank, . - wait_in_tank
 
     .section .rodata
     .balign 8
 DATA holding_tank_path
-    .dword  holding_tank
+    .dword  holding_tank, holding_tank_write
 END holding_tank_path

@@ -4,6 +4,14 @@
 // private, and the block of the last call is still where it was. Nothing of this is asked again here.
 //
 // It runs with the inside-flag set: every exit clears it, the failing ones too (mutant M8).
+//
+// The variants are this source with something defined (is_read_whole.S, is_read_leave.S):
+//   IS_READ_WHOLE   the file has no holes
+//   IS_READ_LEAVES  a call that has to wait for the disk before it has delivered anything leaves, and rejoins whatever path there is then
+#ifndef IS_READ
+#define IS_READ             is_read
+#define IS_READ_BLOCKS      is_read_blocks
+#endif
 #include "assembly.inc"
 #include "descriptor.inc"
 #include "buffer.inc"
@@ -14,18 +22,18 @@
 
     .text
 
-// is_read(t2 record, a1 user address, a2 bytes) -> bytes, 0 at the end of the file, or -errno. The record is reached only
+// is_read(a0 descriptor, t2 record, a1 user address, a2 bytes) -> bytes, 0 at the end of the file, or -errno. The record is reached only
 // through t2, the pointer of the reader's step 3.
-ENTRY is_read
+ENTRY IS_READ
     PATH_END "invocation"
     PATH_IS "trap", "specialised read"
     ld      t0, RECORD_OFFSET(t2)
     ld      t1, RECORD_START(t2)
     ld      t3, RECORD_LENGTH(t2)
     sub     t1, t0, t1
-    bgeu    t1, t3, is_read_blocks      // not the block of the last call
+    bgeu    t1, t3, IS_READ_BLOCKS      // not the block of the last call
     sub     t3, t3, t1
-    bltu    t3, a2, is_read_blocks      // more than is left of it
+    bltu    t3, a2, IS_READ_BLOCKS      // more than is left of it
 
     // The same block as last time: the bytes are in the buffer that the record holds on to.
     ld      t3, RECORD_BASE(t2)
@@ -52,10 +60,10 @@ ENTRY is_read
     addi    sp, sp, 32
     PATH_VALUE "trap", "bytes", 10
     ret
-END is_read
+END IS_READ
 
 // The same for a read that begins in another block, reaches into the next one, or meets the end of the file.
-is_read_blocks:
+IS_READ_BLOCKS:
     addi    sp, sp, -64
     sd      ra, 56(sp)
     sd      s0, 48(sp)
@@ -133,13 +141,23 @@ is_read_blocks:
     bgeu    t0, t1, .Lmove_map
 .Lmapped:                               // t0: entry of the map
     ld      t1, RECORD_MAP_BASE(s0)
+#ifndef IS_READ_WHOLE
     beqz    t1, .Lhole
+#endif
     slli    t0, t0, 2
     add     t0, t0, t1
     lwu     a1, 0(t0)
+#ifndef IS_READ_WHOLE
     beqz    a1, .Lhole
+#endif
     ld      a0, RECORD_INODE(s0)
     ld      a0, INODE_MOUNT(a0)
+#ifdef IS_READ_LEAVES
+    bne     s3, s5, 9f                  // what has been delivered cannot be taken back: wait inside
+    jal     buffer_is_cached
+    beqz    a2, .Lleave_for_disk
+9:
+#endif
     addi    a2, s0, RECORD_TO_DESCRIPTOR
     jal     buffer_get
     bltz    a0, .Lfailed
@@ -158,9 +176,33 @@ is_read_blocks:
     mv      t3, t0
 5:  sd      t3, RECORD_LENGTH(s0)
     j       .Lcopy
+#ifndef IS_READ_WHOLE
 .Lhole:
     la      t2, zero_block              // a hole reads as zeros
     j       4b
+#endif
+
+#ifdef IS_READ_LEAVES
+    // a0 mount, a1 block: leave the path as it was found, and fetch the block from outside.
+.Lleave_for_disk:
+    mv      a3, a0
+    mv      a4, a1
+    addi    a0, s0, RECORD_TO_DESCRIPTOR
+    mv      a1, s1
+    mv      a2, s2
+    PATH_BEGIN "flag clear"
+    REPLUG_LEAVE RECORD_TO_INSIDE(s0)
+    PATH_END "flag clear"
+    ld      ra, 56(sp)
+    ld      s0, 48(sp)
+    ld      s1, 40(sp)
+    ld      s2, 32(sp)
+    ld      s3, 24(sp)
+    ld      s4, 16(sp)
+    ld      s5, 8(sp)
+    addi    sp, sp, 64
+    j       read_rejoin
+#endif
 
     // Bring the map to the block a1 of the file.
 .Lmove_map:
@@ -188,4 +230,4 @@ is_read_blocks:
     srli    t0, s3, IS_READ_BLOCK_SHIFT
     sub     t0, t0, a2
     j       .Lmapped
-    .size is_read_blocks, . - is_read_blocks
+    .size IS_READ_BLOCKS, . - IS_READ_BLOCKS

@@ -51,7 +51,11 @@ ENTRY read
     PATH_IS "invocation", "invocation, not specialised"
     PATH_END "invocation"
     PATH_IS "trap", "generic read"
-    addi    sp, sp, -READ_FRAME
+    ld      t0, DESCRIPTOR_INODE(a0)
+    beqz    t0, 1f
+    lw      t0, INODE_CHANCE(t0)        // what it was specialised on may be true again
+    bnez    t0, .Lchance
+1:  addi    sp, sp, -READ_FRAME
 .Lread:
     sd      ra, 24(sp)
     sd      s0, 16(sp)
@@ -82,6 +86,20 @@ ENTRY read
     addi    sp, sp, READ_FRAME
     PATH_VALUE "trap", "bytes", 10
     ret
+.Lchance:
+    addi    sp, sp, -READ_FRAME
+    sd      ra, 24(sp)
+    sd      a0, 16(sp)
+    sd      a1, 8(sp)
+    sd      a2, 0(sp)
+    jal     specialise_again
+    ld      ra, 24(sp)
+    ld      a0, 16(sp)
+    ld      a1, 8(sp)
+    ld      a2, 0(sp)
+    addi    sp, sp, READ_FRAME
+    PATH_BEGIN "invocation"
+    REPLUG_INVOKE a0, read
 END read
 
 // Where a reader that has been in the holding tank comes out when the descriptor is no longer specialised.
@@ -106,5 +124,5 @@ END read_through_pointer
     .section .rodata
     .balign 8
 DATA generic_path
-    .dword  read_through_pointer
+    .dword  read_through_pointer, write_through_pointer
 END generic_path

@@ -31,7 +31,11 @@ ENTRY sys_lseek
     jal     descriptor_of
     bltz    a0, .Lseek_return
     mv      s0, a0
-    ld      a0, HART_PROCESS(tp)
+    addi    t0, s2, -SEEK_CURRENT
+    or      t0, t0, s1
+    beqz    t0, 1f                      // asking is not seeking
+    jal     guard_seek
+1:  ld      a0, HART_PROCESS(tp)
     addi    a0, a0, PROCESS_LOCK
     jal     sleep_lock_acquire
 

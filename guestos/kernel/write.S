@@ -5,23 +5,39 @@
 #include "errno.inc"
 #include "inode.inc"
 #include "replug.inc"
+#include "replug_invoke.inc"
 
     .text
 
 // sys_write(a0 fd, a1 user address, a2 bytes) -> bytes or -errno.
 ENTRY sys_write
     PATH_IS "trap", "write"
+    addi    sp, sp, -32
+    sd      ra, 24(sp)
+    sd      a1, 16(sp)
+    sd      a2, 8(sp)
+    jal     descriptor_of
+    ld      ra, 24(sp)
+    ld      a1, 16(sp)
+    ld      a2, 8(sp)
+    addi    sp, sp, 32
+    bgez    a0, write
+    ret
+END sys_write
+
+// write(a0 descriptor, a1 user address, a2 bytes) -> bytes or -errno: the generic write.
+ENTRY write
     addi    sp, sp, -48
     sd      ra, 40(sp)
     sd      s0, 32(sp)
     sd      s1, 24(sp)
     sd      s2, 16(sp)
+    mv      s0, a0
     mv      s1, a1
     mv      s2, a2
-    jal     descriptor_of
-    bltz    a0, 2f
-    mv      s0, a0
     jal     guard_write
+    lw      t0, DESCRIPTOR_SPECIALISED(s0)
+    bnez    t0, .Lspecialised           // still: at a level that can write
     ld      s0, DESCRIPTOR_FILE(s0)
     mv      a0, s0
     jal     file_acquire
@@ -38,10 +54,26 @@ ENTRY sys_write
 1:  mv      a0, s0
     jal     file_advance
     mv      a0, s1
-2:  ld      ra, 40(sp)
+    ld      ra, 40(sp)
     ld      s0, 32(sp)
     ld      s1, 24(sp)
     ld      s2, 16(sp)
     addi    sp, sp, 48
     ret
-END sys_write
+.Lspecialised:
+    mv      a0, s0
+    mv      a1, s1
+    mv      a2, s2
+    ld      ra, 40(sp)
+    ld      s0, 32(sp)
+    ld      s1, 24(sp)
+    ld      s2, 16(sp)
+    addi    sp, sp, 48
+    REPLUG_INVOKE a0, write, PATH_WRITE
+END write
+
+// The generic write as a target of step 3, as read_through_pointer is (read.S).
+ENTRY write_through_pointer
+    REPLUG_LEAVE DESCRIPTOR_INSIDE(a0)
+    j       write
+END write_through_pointer

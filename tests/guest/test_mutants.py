@@ -70,7 +70,7 @@ MUTANTS = [
     Mutant(
         "M11 no re-check",
         "replug.S",
-        (("    bne     t0, s0, .Lalready_done\n", ""),),
+        (("    beqz    t0, .Lalready_done\n", ""),),
     ),
     Mutant(
         "M13 no spin",
@@ -99,12 +99,12 @@ MUTANTS = [
     Mutant(
         "M20 no guard in open",
         "guards.S",
-        (("    jal     replug\n", ""),),
+        (("    li      a1, PREDICATE_NO_INODE_SHARE\n    jal     guard_falsify\n", ""),),
     ),
     Mutant(
         "M20 no guard in write",
         "guards.S",
-        (("    bnez    t0, 1f\n    ret\n", "    ret\n"),),
+        (("    bnez    t0, 1f\n.Lnot_taken:\n", ".Lnot_taken:\n"),),
     ),
 ]
 
