@@ -265,8 +265,8 @@ static bool straddling_bitmanip(hart *h, uint64_t pc)
         return false;
     struct code_page *code = shadow_mapped(h, pc);
     blocks_cut(h, pc, false);
-    h->retired += 1;
     code->counts[PARCELS - 1]++;
+    h->retired += 1;
     h->pc = pc + 4;
     return true;
 }
