@@ -130,6 +130,7 @@ class Machine:
         if tohost is None:
             return None
         fromhost = symbol_in_ram(self.image, "fromhost", virt_map.RAM_BASE, self.options.memory)
+        self.engine.watch(tohost, 8)
         return Htif(tohost, fromhost, self._htif_exit, console)
 
     def _htif_exit(self, reason: str, code: int) -> None:
@@ -233,7 +234,7 @@ class Machine:
                 return Outcome("limit", 1)
 
     def _run_engine(self, limit: int) -> StopReason:
-        """Engine.run with the console's output handed on, and looks at `tohost` where the image has it."""
+        """Engine.run with the console's output handed on, and `tohost` served where the image has it."""
         engine, htif = self.engine, self._htif
         if htif is None:
             return self._run_and_deliver(limit)
@@ -242,9 +243,12 @@ class Machine:
         while True:
             reason = self._run_and_deliver(min(end - retired, htif.until_look(retired)))
             retired = engine.total_instret
-            if self._exit is None:
+            stored = reason is StopReason.WATCH and htif.stored(engine.watch_hit, retired)
+            if self._exit is None and not stored:
                 htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
-            if self._exit is not None or reason is not StopReason.LIMIT or retired >= end:
+            if self._exit is not None or retired >= end:
+                return reason
+            if reason is not StopReason.LIMIT and not stored:
                 return reason
 
     def _run_and_deliver(self, limit: int) -> StopReason:

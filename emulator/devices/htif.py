@@ -7,13 +7,14 @@ import struct
 from collections.abc import Callable
 
 from emulator.devices.device import BusError, Device, StateReader
+from emulator.engine import NO_LIMIT, WatchHit
 from emulator.errors import ReplugError
 from toolchain.image import Image
 
 LOOK = 1000
-"""Instructions, over all harts, between two looks at `tohost`."""
+"""Instructions, over all harts, between two looks at a `tohost` whose request is not whole yet."""
 
-_VERSION = 1
+_VERSION = 2
 _PAYLOAD = (1 << 48) - 1
 _SYSTEM, _CONSOLE = 0, 1  # devices
 _CONSOLE_WRITE = 1  # command; 0 is a read, which is not answered
@@ -34,11 +35,11 @@ class Htif(Device):
 
     Once taken, a request is replaced by 0. Other devices and commands are taken and ignored.
 
-    Stores to RAM are not seen one by one (that would slow down every store of the guest): the machine looks
-    at the first block border at or after every LOOK instructions, counted over all harts, and when nothing
-    else can happen. Hence a guest that waits for an answer spins for up to two such intervals, and those
-    instructions count. A request is taken when two looks in a row find it, since some guests store its two
-    halves one after the other. However a run is cut into steps, the looks are at the same places.
+    The engine stops right behind each store to `tohost`. A request is taken when both halves have been
+    stored, at once or one after the other, so that the instructions of a test that ends by it are exact. Where
+    a guest stores one half only, or the answer before has not been fetched, the machine looks again at the
+    first block border at or after every LOOK instructions, counted over all harts, and when nothing else can
+    happen; what two looks in a row find is taken. However a run is cut, the looks are at the same places.
     """
 
     name = "htif"
@@ -55,27 +56,55 @@ class Htif(Device):
         self._fromhost = fromhost
         self._request_exit = request_exit
         self._console = console
+        self._halves = 0  # that have been stored since the request before: 1 the lower one, 2 the upper one
+        self._waiting = False  # there is a request that has not been taken
         self._seen = 0
         self._looked = 0  # looks at multiples of LOOK so far: instructions // LOOK
 
+    def stored(self, hit: WatchHit, instructions: int) -> bool:
+        """The engine has stopped for this access, when so many had retired on all harts: was it to `tohost`?
+
+        Raises ReplugError when what is asked for is the address of a system call that is not in RAM.
+        """
+        first, behind = max(hit.address - self.base, 0), min(hit.address + hit.width - self.base, 8)
+        if not hit.is_store or first >= behind:
+            return False
+        self._halves |= (first < 4) | (behind > 4) << 1
+        request = self._load(self.base)
+        if self._halves == 3:
+            self._halves = 0
+            self._waiting = request != 0 and not self._served(request)
+        else:
+            self._waiting = request != 0
+        if self._waiting:
+            self._looked = instructions // LOOK
+        return True
+
     def until_look(self, instructions: int) -> int:
         """Instructions until the next look, when so many have retired over all harts."""
-        return LOOK - instructions % LOOK
+        return LOOK - instructions % LOOK if self._waiting else NO_LIMIT
 
     def look(self, instructions: int, last: bool = False) -> None:
         """Look at `tohost` if it is time. last: nothing follows, so that what is there is all there will be.
 
         Raises ReplugError when it holds no address of a system call that is in RAM.
         """
-        if instructions // LOOK == self._looked and not last:
+        if not self._waiting or (instructions // LOOK == self._looked and not last):
             return
         self._looked = instructions // LOOK
         request = self._load(self.base)
         confirmed = request == self._seen or last
         self._seen = request
-        if request and confirmed and self._take(request):
-            self._store(self.base, 0)
-            self._seen = 0
+        if request and confirmed and self._served(request):
+            self._halves = 0
+            self._waiting = False
+
+    def _served(self, request: int) -> bool:
+        if not self._take(request):
+            return False
+        self._store(self.base, 0)
+        self._seen = 0
+        return True
 
     def _load(self, address: int) -> int:
         return int.from_bytes(self.board.memory_read(address, 8), "little")
@@ -128,11 +157,11 @@ class Htif(Device):
         return length
 
     def save(self) -> bytes:
-        return struct.pack("<BQQ", _VERSION, self._seen, self._looked)
+        return struct.pack("<BB?QQ", _VERSION, self._halves, self._waiting, self._seen, self._looked)
 
     def restore(self, state: bytes) -> None:
         reader = StateReader(self.name, _VERSION, state)
-        self._seen, self._looked = reader.fields("<QQ")
+        self._halves, self._waiting, self._seen, self._looked = reader.fields("<B?QQ")
         reader.finish()
 
 

@@ -12,6 +12,7 @@ from emulator.engine.records import (
     PathRow,
     Pipeline,
     StopReason,
+    WatchHit,
     WildHart,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "PathRow",
     "Pipeline",
     "StopReason",
+    "WatchHit",
     "WildHart",
     "unicorn_version",
 ]

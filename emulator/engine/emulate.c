@@ -96,7 +96,7 @@ static bool amo_result(uint32_t operation, uint32_t width, uint64_t memory, uint
  * compares values and so overlooks a store of the same value.  A reservation is lost at a trap, at an xret, at any SC,
  * and when another hart has had a slice.
  */
-static uint32_t execute_atomic(hart *h, uint32_t bits, uint64_t *value)
+static uint32_t execute_atomic(hart *h, uint64_t pc, uint32_t bits, uint64_t *value)
 {
     enum { LR = 2, SC = 3 };
     struct replug_machine *machine = h->machine;
@@ -122,19 +122,23 @@ static uint32_t execute_atomic(hart *h, uint32_t bits, uint64_t *value)
     if (operation == SC) {
         const struct reservation *held = &h->reservation;
         const bool holds = held->physical == physical && held->width == width && held->value == found;
-        if (holds)
+        if (holds) {
             translate_store(machine, physical, operand, width);
+            watch_note(h, pc, physical, width, REPLUG_WATCH_STORES, found, operand);
+        }
         h->reservation.physical = ~0ull;
         hart_set_x(h, rd, !holds);
         return CAUSE_NONE;
     }
     if (operation == LR) {
         h->reservation = (struct reservation){.physical = physical, .value = found, .width = width};
+        watch_note(h, pc, physical, width, REPLUG_WATCH_LOADS, found, found);
     } else {
         const uint64_t extended = width == 8 ? found : (uint64_t)(int64_t)(int32_t)found;
         const uint64_t other = width == 8 ? operand : (uint64_t)(int64_t)(int32_t)operand;
         amo_result(operation, width, extended, other, &result);
         translate_store(machine, physical, result, width);
+        watch_note(h, pc, physical, width, REPLUG_WATCH_LOADS | REPLUG_WATCH_STORES, found, result);
     }
     hart_set_x(h, rd, width == 8 ? found : (uint64_t)(int64_t)(int32_t)found);
     return CAUSE_NONE;
@@ -170,7 +174,7 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     case 0x1b:
     case 0x33:
     case 0x3b: return execute_bitmanip(h, bits) ? CAUSE_NONE : CAUSE_ILLEGAL;
-    case 0x2f: return execute_atomic(h, bits, value);
+    case 0x2f: return execute_atomic(h, h->pc - 4, bits, value);
     case 0x53: return hart_floats(h) && minmax_execute(h, bits) ? CAUSE_NONE : CAUSE_ILLEGAL;
     case 0x73: break;
     default: return CAUSE_ILLEGAL; /* floating-point with FS Off */
@@ -352,41 +356,81 @@ static uint64_t extend(uint64_t value, const struct instruction *instruction)
     return instruction->is_signed ? (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits)) : value;
 }
 
-/* The load or store at pc goes to a device.  The block is already cut in front of it, so many instructions in. */
+static void put_loaded(hart *h, const struct instruction *instruction, uint64_t value)
+{
+    if (instruction->rd < FLOAT_BASE) {
+        hart_set_x(h, instruction->rd, extend(value, instruction));
+        return;
+    }
+    hart_set_f(h, instruction->rd - FLOAT_BASE, extend(value, instruction));
+    h->csr.mstatus |= MSTATUS_FS; /* Dirty */
+    hart_push_fs(h);
+}
+
+static uint64_t get_stored(hart *h, const struct instruction *instruction)
+{
+    const uint64_t value = instruction->rs2 >= FLOAT_BASE ? hart_get_f(h, instruction->rs2 - FLOAT_BASE)
+                                                          : hart_get_x(h, instruction->rs2);
+    return instruction->width == 8 ? value : value & (BIT(8 * instruction->width) - 1);
+}
+
+/* False: an access fault. */
+static bool access_device(hart *h, const struct instruction *instruction, uint64_t address)
+{
+    const uint64_t physical = h->fault_physical | (address & (PAGE_SIZE - 1)), offset = address & (PAGE_SIZE - 1);
+    int fault = 0;
+
+    if ((instruction->kind != KIND_LOAD && instruction->kind != KIND_STORE) || offset + instruction->width > PAGE_SIZE ||
+        address >> PAGE_SHIFT != h->fault_address >> PAGE_SHIFT)
+        return false; /* no atomics, and nothing that straddles pages, on devices (PMA) */
+    if (instruction->kind == KIND_STORE) {
+        devices_write(h, physical, instruction->width, get_stored(h, instruction), &fault);
+        return !fault;
+    }
+    const uint64_t value = devices_read(h, physical, instruction->width, &fault);
+    if (!fault)
+        put_loaded(h, instruction, value);
+    return !fault;
+}
+
+/* An access to a page that holds a watched area (watch.c).  CAUSE_NONE, or the exception with its address. */
+static uint32_t access_watched(hart *h, uint64_t pc, const struct instruction *instruction, uint64_t *address)
+{
+    const uint64_t start = hart_get_x(h, instruction->rs1) + (uint64_t)instruction->immediate;
+    const bool is_store = instruction->kind == KIND_STORE;
+    uint64_t value = is_store ? get_stored(h, instruction) : 0;
+    uint32_t cause;
+
+    if (instruction->kind != KIND_LOAD && !is_store)
+        return execute_atomic(h, pc, instruction->bits, address);
+    cause = watch_access(h, pc, h->machine->config.xlen == 64 ? start : (uint32_t)start, instruction->width, is_store, &value,
+                         address);
+    if (cause == CAUSE_NONE && !is_store)
+        put_loaded(h, instruction, value);
+    return cause;
+}
+
+/* The load or store at pc is made here.  The block is already cut in front of it, so many instructions in. */
 bool emulate_device_access(hart *h, uint64_t pc, const struct block *block, uint32_t executed)
 {
     struct instruction instruction;
     struct code_page *code = shadow_mapped(h, pc);
-    uint64_t address, physical;
+    uint32_t cause = CAUSE_NONE;
+    uint64_t address;
     bool is_store;
-    int fault = 0;
 
     if (code == NULL || !shadow_instruction(h, pc, &instruction)) {
         machine_fail(h->machine, "hart %u: access to a device by an unknown instruction at 0x%llx", h->id, (unsigned long long)pc);
         return false;
     }
     address = emulate_fault_address(h, pc, &is_store);
-    physical = h->fault_physical | (address & (PAGE_SIZE - 1));
-    if ((instruction.kind != KIND_LOAD && instruction.kind != KIND_STORE) ||
-        (address & (PAGE_SIZE - 1)) + instruction.width > PAGE_SIZE || address >> PAGE_SHIFT != h->fault_address >> PAGE_SHIFT) {
-        fault = 1; /* no atomics, and nothing that straddles pages, on devices (PMA) */
-    } else if (instruction.kind == KIND_LOAD) {
-        const uint64_t value = extend(devices_read(h, physical, instruction.width, &fault), &instruction);
-        if (fault)
-            ;
-        else if (instruction.rd >= FLOAT_BASE)
-            hart_set_f(h, instruction.rd - FLOAT_BASE, value);
-        else
-            hart_set_x(h, instruction.rd, value);
-    } else {
-        const uint64_t value = instruction.rs2 >= FLOAT_BASE ? hart_get_f(h, instruction.rs2 - FLOAT_BASE)
-                                                             : hart_get_x(h, instruction.rs2);
-        devices_write(h, physical, instruction.width,
-                      instruction.width == 8 ? value : value & (BIT(8 * instruction.width) - 1), &fault);
-    }
-    observe_cut(h, block, executed + !fault);
-    if (fault) {
-        trap_enter(h, is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS, address, pc);
+    if (translate_is_ram(h->machine, h->fault_physical, 1))
+        cause = access_watched(h, pc, &instruction, &address);
+    else if (!access_device(h, &instruction, address))
+        cause = is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
+    observe_cut(h, block, executed + (cause == CAUSE_NONE));
+    if (cause != CAUSE_NONE) {
+        trap_enter(h, cause, address, pc);
         return false;
     }
     h->retired += 1;

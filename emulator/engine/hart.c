@@ -260,6 +260,8 @@ static void settle_fault(hart *h)
         return;
     }
     if (cause == CAUSE_DEVICE) {
+        if (translate_is_ram(h->machine, h->fault_physical, 1)) /* watched */
+            h->border = h->retired;
         const struct block block = h->block != NULL ? *h->block : (struct block){.size = 0};
         const uint32_t executed = blocks_cut(h, pc, false);
         emulate_device_access(h, pc, &block, executed);
@@ -306,7 +308,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
     h->slice_end = instructions < ~h->retired ? h->retired + instructions : ~0ull;
     h->fast_end = machine->modelled || machine->config.per_instruction ? 0 : h->slice_end;
     h->ended = machine->stop != 0;
-    while (!h->ended && h->retired < h->slice_end) {
+    while (!h->ended && (h->retired < h->slice_end || h->retired < h->border)) {
         const uc_err error = uc_emu_start(h->uc, h->pc, 0, 0, 0);
         if (!h->pc_known)
             h->pc = get_pc(h);

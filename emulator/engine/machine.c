@@ -112,6 +112,7 @@ void replug_destroy(replug_machine *machine)
     free(machine->schedule);
     snapshot_destroy(machine);
     devices_destroy(machine);
+    free(machine->watches);
     free(machine->marks);
     free(machine->events);
     free(machine->kept);
@@ -317,12 +318,13 @@ int replug_run(replug_machine *machine, uint64_t max_instructions)
         }
         const uint64_t before = h->retired, used = before - h->slice_base;
         const uint64_t left = used < machine->planned ? machine->planned - used : 0;
-        if (done >= limit)
+        const uint64_t allowed = done < limit ? limit - done : 0;
+        if (allowed == 0 && before >= h->border)
             return REPLUG_STOP_LIMIT;
-        h->run_end = limit - done < ~before ? before + (limit - done) : ~0ull;
-        hart_run_slice(h, left < limit - done ? left : limit - done);
+        h->run_end = allowed < ~before ? before + allowed : ~0ull;
+        hart_run_slice(h, left < allowed ? left : allowed);
         done += h->retired - before;
-        if (machine->in_slice && (h->waiting || h->retired - h->slice_base >= machine->planned))
+        if (machine->in_slice && (h->waiting || (h->retired - h->slice_base >= machine->planned && h->retired >= h->border)))
             end_slice(h);
         if (machine->stop != 0)
             return machine->stop;

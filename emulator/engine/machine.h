@@ -11,6 +11,7 @@
  *   trap.c       trap entry, xret, interrupts
  *   csr.c        the CSRs
  *   emulate.c    the intercepted instructions, and loads and stores to devices
+ *   watch.c      watched areas of RAM
  *   minmax.c     fmin and fmax
  *   bitmanip.c   Zba, Zbb, Zbs, Zicond
  *   devices.c    which device answers at a physical address
@@ -88,6 +89,8 @@ enum page_flag {
     PAGE_WRITE_MAPPED = 2, /* some hart's TLB may let stores through unseen */
     PAGE_CODE = 4,         /* has a shadow that harts fetch from */
     PAGE_CODE_DIRTY = 8,   /* code, and stored to since the shadow was made: on the dirty list */
+    PAGE_WATCH_LOADS = 32, /* holds an area whose loads are watched: no TLB lets them through unseen */
+    PAGE_WATCH_STORES = 64,
     PAGE_SAVED = 16        /* its contents are in the newest snapshot: it may change */
 };
 
@@ -173,6 +176,7 @@ typedef struct hart {
     uint64_t timer_due;     /* virtual time at which mtime reaches mtimecmp */
     uint64_t supervisor_timer_due; /* the same for stimecmp; ~0 while menvcfg.STCE is 0 */
     bool waiting;           /* in wfi */
+    uint64_t border;        /* a watched access has cut a block: no slice ends before so many have retired */
     struct reservation {    /* of LR; address ~0: none */
         uint64_t physical, value;
         uint32_t width;
@@ -275,6 +279,13 @@ struct replug_machine {
     void *mmio_user;
     struct plic plic;
     struct uart uart;
+
+    struct watch {
+        uint64_t physical, length;
+        uint32_t kinds; /* of enum replug_watch_kind; 0: not in use */
+    } *watches;
+    uint32_t watch_count;
+    replug_watch_hit watch_hit;  /* the latest */
 
     struct mark_entry {
         uint64_t physical;
@@ -385,6 +396,10 @@ uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store);
 /* snapshot.c */
 void snapshot_keep(struct replug_machine *machine, uint64_t page); /* the page is about to change */
 void snapshot_destroy(struct replug_machine *machine);
+
+/* watch.c */
+void watch_note(hart *h, uint64_t pc, uint64_t physical, uint32_t width, uint32_t kind, uint64_t before, uint64_t value);
+uint32_t watch_access(hart *h, uint64_t pc, uint64_t address, uint32_t width, bool is_store, uint64_t *value, uint64_t *fault);
 
 /* minmax.c */
 bool minmax_execute(hart *h, uint32_t bits);

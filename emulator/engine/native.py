@@ -20,6 +20,7 @@ from emulator.engine.records import (
     PathRow,
     Pipeline,
     StopReason,
+    WatchHit,
     WildHart,
 )
 from emulator.errors import ReplugError
@@ -199,6 +200,33 @@ class Engine(EngineDevices):
             int(self._lib.replug_wild_value(self._machine)),
             int(self._lib.replug_wild_pc(self._machine)),
         )
+
+    # --- watched memory ---
+
+    def watch(self, physical: int, length: int, *, loads: bool = False, stores: bool = True) -> int:
+        """End `run` with StopReason.WATCH right behind each access of a hart that touches these bytes of RAM.
+
+        Returns a number for `unwatch`. The run stays the same, instruction by instruction; accesses to the
+        watched area's pages get slower. Not watched: instruction fetch, page-table walks, devices, the host.
+        Watches are no part of the state. Raises ReplugError when not all of it is RAM.
+        """
+        kinds = loads | stores << 1
+        number = int(self._lib.replug_watch(self._machine, physical & NO_LIMIT, length, kinds))
+        if number < 0:
+            raise ReplugError(f"{physical:#x}: {length} bytes from there cannot be watched: not all RAM")
+        return number
+
+    def unwatch(self, number: int) -> None:
+        if self._lib.replug_unwatch(self._machine, number) != 0:
+            raise ReplugError(f"watch {number}: there is none")
+
+    @property
+    def watch_hit(self) -> WatchHit:
+        """After StopReason.WATCH: the access; the first one where an instruction makes several."""
+        hit = self._ffi.new("replug_watch_hit *")
+        self._lib.replug_get_watch_hit(self._machine, hit)
+        store = bool(hit.kind & 2)
+        return WatchHit(hit.hart, hit.pc, hit.physical, hit.width, store, hit.before, hit.value)
 
     # --- memory ---
 

@@ -18,6 +18,7 @@ class StopReason(enum.IntEnum):
     OBSERVER = 5
     WILD = 6
     FAILURE = 7
+    WATCH = 8
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,21 @@ class PathRow(NamedTuple):
     total: PathPart
     own: PathPart
     interrupts: PathPart
+
+
+class WatchHit(NamedTuple):
+    """An access of a hart to a watched area of RAM.
+
+    address: physical, of its first byte; width: bytes; before, value: what was there, and what is now.
+    """
+
+    hart: int
+    pc: int
+    address: int
+    width: int
+    is_store: bool
+    before: int
+    value: int
 
 
 class WildHart(NamedTuple):

@@ -35,7 +35,8 @@ enum replug_stop {
     REPLUG_STOP_IDLE = 4,     /* every hart waits and no timer or event will ever wake one */
     REPLUG_STOP_OBSERVER = 5, /* the event buffer is full: drain it and call again */
     REPLUG_STOP_WILD = 6,     /* a hart does nothing but trap: see replug_wild_* */
-    REPLUG_STOP_FAILURE = 7   /* the engine itself met something it cannot handle: see replug_failure */
+    REPLUG_STOP_FAILURE = 7,  /* the engine itself met something it cannot handle: see replug_failure */
+    REPLUG_STOP_WATCH = 8     /* a hart has touched a watched area: see replug_get_watch_hit */
 };
 
 typedef struct {
@@ -123,6 +124,23 @@ typedef struct {
     uint32_t table[32];      /* cycles, by enum kind of decode.h */
 } replug_pipeline;
 
+/* Which accesses of harts to a watched area end the run, right behind the instruction. */
+enum replug_watch_kind {
+    REPLUG_WATCH_LOADS = 1,
+    REPLUG_WATCH_STORES = 2 /* an AMO is a store */
+};
+
+/* The access that ended the run. */
+typedef struct {
+    uint64_t physical; /* of its first byte; of the part in the watched page where it straddles two */
+    uint64_t pc;
+    uint64_t before;   /* what was there */
+    uint64_t value;    /* what is there now */
+    uint32_t hart;
+    uint32_t width;    /* bytes */
+    uint32_t kind;     /* of enum replug_watch_kind */
+} replug_watch_hit;
+
 const char *replug_unicorn_version(void);
 replug_machine *replug_create(const replug_config *config);
 void replug_destroy(replug_machine *machine);
@@ -153,6 +171,10 @@ uint8_t *replug_ram(replug_machine *machine);
 int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length);
 const uint8_t *replug_ram_page_flags(replug_machine *machine);
 int replug_translate_debug(replug_machine *machine, uint32_t hart, uint64_t address, uint64_t *physical);
+
+int replug_watch(replug_machine *machine, uint64_t physical, uint64_t length, uint32_t kinds);
+int replug_unwatch(replug_machine *machine, int number);
+void replug_get_watch_hit(replug_machine *machine, replug_watch_hit *hit);
 
 uint64_t replug_get_x(replug_machine *machine, uint32_t hart, uint32_t index);
 void replug_set_x(replug_machine *machine, uint32_t hart, uint32_t index, uint64_t value);

@@ -84,6 +84,7 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->repeated_cause = in->repeated_cause;
     h->repeated_value = in->repeated_value;
     h->repeated_traps = (uint32_t)in->repeated_traps;
+    h->border = 0;
     h->open.size = 0;
     h->block = NULL;
     hart_flush_tlb(h);

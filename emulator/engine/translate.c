@@ -179,7 +179,7 @@ uint32_t translate_data_privilege(const hart *h)
 /* May stores to this page go unseen from now on?  Once it is kept in the newest snapshot, and its code is known dirty. */
 static bool may_be_stored_to(const struct replug_machine *machine, uint8_t flags)
 {
-    return (flags & PAGE_WRITE_MAPPED) && (!(flags & PAGE_CODE) || (flags & PAGE_CODE_DIRTY)) &&
+    return !(flags & PAGE_WATCH_STORES) && (flags & PAGE_WRITE_MAPPED) && (!(flags & PAGE_CODE) || (flags & PAGE_CODE_DIRTY)) &&
            (machine->snapshot_count == 0 || (flags & PAGE_SAVED));
 }
 
@@ -215,6 +215,8 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
 
     page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
     flags = &machine->page_flags[page];
+    if (access != ACCESS_FETCH && (*flags & (access == ACCESS_WRITE ? PAGE_WATCH_STORES : PAGE_WATCH_LOADS)))
+        return refuse(h, access, address, CAUSE_DEVICE, physical);
     if (access == ACCESS_FETCH) {
         shadow_map(h, address, shadow_page(machine, physical));
         result->paddr = machine->shadow_base + (page << PAGE_SHIFT);
@@ -228,7 +230,7 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
         *flags |= PAGE_TOUCHED | PAGE_WRITE_MAPPED;
         if (*flags & PAGE_CODE)
             shadow_mark_dirty(machine, page);
-        result->perms = (allowed & ALLOW_READ ? UC_PROT_READ : 0) | UC_PROT_WRITE;
+        result->perms = ((allowed & ALLOW_READ) && !(*flags & PAGE_WATCH_LOADS) ? UC_PROT_READ : 0) | UC_PROT_WRITE;
     } else if ((allowed & ALLOW_WRITE) && may_be_stored_to(machine, *flags) &&
                pmp_allows(h, physical, ACCESS_WRITE, privilege)) {
         result->perms |= UC_PROT_WRITE; /* stores to this page are already accounted for: spare the second question */

@@ -68,6 +68,10 @@ void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
         h->machine->config.xlen == 32 && interrupt ? BIT(31) | code : cause;
     uint64_t vector;
 
+    if (h->border != 0) { /* the rest of that block will not run */
+        h->border = 0;
+        hart_attend(h);
+    }
     watch_for_wildness(h, cause, value, pc);
     observe_trap(h, cause);
     if (csr->mstatus & MSTATUS_MPRV) /* what M-mode's loads and stores mean is about to change */

@@ -61,8 +61,44 @@ BLOCK = WORDS + '\n.balign 8\nblock: .space 64\ntext: .ascii "hello\\n"\n'
 @pytest.mark.parametrize(("value", "status"), [(1, 0), (3, 1), (2 * 57 | 1, 57), (2 * 1337 | 1, 1337)])
 @pytest.mark.parametrize("harts", [1, 3])
 def test_the_end(guest: Guest, value: int, status: int, harts: int) -> None:
-    outcome, _, instructions = ended(guest(ENDS.format(value=value) + WORDS), harts)
-    assert (outcome.reason, outcome.status) == ("exit", status)
+    image = guest("bnez a0, other\n" + ENDS.format(value=value) + "other: j other\n" + WORDS)
+    with Machine(image, MachineOptions(harts=harts, memory=4 << 20)) as machine:
+        outcome = machine.run()
+        assert (outcome.reason, outcome.status) == ("exit", status)
+        # The branch, two or three for the address, one for the value, and three to the second store.
+        assert machine.instret(0) in (7, 8)
+        assert [machine.instret(hart) for hart in range(1, harts)] == [0] * (harts - 1)
+
+
+@pytest.mark.parametrize(
+    ("stores", "instructions"),
+    [
+        ("sd t1, 0(t0)", 1),
+        ("sw t1, 0(t0)\nsw zero, 4(t0)", 2),
+        ("sw zero, 4(t0)\nsw t1, 0(t0)", 2),
+        ("amoswap.d t2, t1, (t0)", 1),
+        ("lr.d t2, (t0)\nsc.d t2, t1, (t0)", 2),
+        ("sh t1, 0(t0)\nsw zero, 2(t0)", 2),  # its first byte is in the lower half, its last in the upper one
+        (".option arch, +d\nfmv.d.x f0, t1\nfsd f0, 0(t0)", 2),
+    ],
+)
+@pytest.mark.parametrize("exact", [False, True])
+def test_the_end_is_right_behind_the_store_that_completes_it(
+    guest: Guest, stores: str, instructions: int, exact: bool
+) -> None:
+    text = (
+        "li t2, 0x2000\ncsrs mstatus, t2\nlla t0, tohost\nli t1, 1\n" + stores + "\n1: addi s0, s0, 1\nj 1b\n"
+    )
+    with Machine(guest(text + WORDS), MachineOptions(memory=4 << 20), per_instruction=exact) as machine:
+        assert machine.run().status == 0
+        assert machine.instret(0) == 5 + instructions
+        assert machine.engine.get_x(0, 8) == 0
+
+
+@pytest.mark.parametrize("stores", ["sw t1, 0(t0)", "sb t1, 0(t0)"])
+def test_a_request_of_one_half_is_taken_after_two_looks(guest: Guest, stores: str) -> None:
+    outcome, _, instructions = ended(guest(f"lla t0, tohost\nli t1, 7\n{stores}\n1: j 1b\n" + WORDS))
+    assert (outcome.reason, outcome.status) == ("exit", 3)
     assert 2 * LOOK <= instructions <= 2 * LOOK + 50
 
 
@@ -183,7 +219,7 @@ def test_however_it_is_cut_it_is_the_same_run(guest: Guest) -> None:
 
 
 def test_a_snapshot_remembers_the_last_look(guest: Guest) -> None:
-    image = guest(ENDS.format(value=1) + WORDS)
+    image = guest("la t0, tohost\nli t1, 1\nsw t1, 0(t0)\n1: j 1b\n" + WORDS)
     with Machine(image, MachineOptions(memory=4 << 20)) as machine:
         machine.run(LOOK + LOOK // 2)
         saved = machine.snapshot()
