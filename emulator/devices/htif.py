@@ -36,7 +36,7 @@ class Htif(Device):
     Once taken, a request is replaced by 0. Other devices and commands are taken and ignored.
 
     The engine stops right behind each store to `tohost`. A request is taken when both halves have been
-    stored, at once or one after the other, so that the instructions of a test that ends by it are exact. Where
+    stored, at once or one after the other, so that a test that ends by it has its exact count. Where
     a guest stores one half only, or the answer before has not been fetched, the machine looks again at the
     first block border at or after every LOOK instructions, counted over all harts, and when nothing else can
     happen; what two looks in a row find is taken. However a run is cut, the looks are at the same places.
