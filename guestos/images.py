@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.assemble import assemble
-from toolchain.disk import create_image
+from toolchain.disk import Device, Directory, Source, create_image
 
 GUESTOS = Path(__file__).resolve().parent
 INCLUDE = GUESTOS / "include"
 DATA_PATH = "/data"
 SAMPLE_PATH = "/sample"
+SCENARIO = "init=/paper"
+"""Boot arguments with which the kernel runs the programs of the report instead of /init, a shell."""
+
+SYSTEM: Mapping[str, Source] = {
+    "/dev/console": Device(0),
+    "/dev/null": Device(1),
+    "/dev/zero": Device(2),
+    "/tmp": Directory(),
+}
+"""What the kernel expects on a disk besides programs: devices, and where the memory file system goes."""
 
 Progress = Callable[[str, int, int], None]
 """Told before each step: what is being made, how many steps are done, how many there are."""
@@ -47,11 +57,24 @@ def kernel_image() -> Image:
 
 
 def user_images() -> list[Image]:
-    """The user programs: one source in user/ each, and all of user/lib/."""
+    """The programs in assembly: one source in user/ each, and all of user/lib/."""
     library = _sources("user/lib")
     return [
         Image(f"user/{source.stem}.elf", (*library, source), GUESTOS / "user/link.ld")
         for source in _sources("user")
+    ]
+
+
+def unix_images() -> list[Image]:
+    """The UNIX programs, in C: one source in user/bin/ each, and all of user/bin/lib/."""
+    library = (
+        GUESTOS / "user/lib/system_calls.S",
+        *_sources("user/bin/lib"),
+        *sorted((GUESTOS / "user/bin/lib").glob("*.c")),
+    )
+    return [
+        Image(f"user/bin/{source.stem}.elf", (*library, source), GUESTOS / "user/link.ld")
+        for source in sorted((GUESTOS / "user/bin").glob("*.c"))
     ]
 
 
@@ -77,11 +100,11 @@ def alternative_images() -> list[Image]:
 
 def disk_files(
     user: Mapping[str, Path], data: Path | bytes, sample: bytes | None = None
-) -> dict[str, Path | bytes]:
-    """What the disk holds: the user programs in the root, the file that they read, /data, and perhaps a
-    larger one beside it, /sample.
+) -> dict[str, Source]:
+    """What the disk holds: SYSTEM, the user programs by their paths, the file that those of the report read,
+    /data, and perhaps a larger one beside it, /sample.
     """
-    files: dict[str, Path | bytes] = {**user, DATA_PATH: data}
+    files: dict[str, Source] = {**SYSTEM, **user, DATA_PATH: data}
     if sample is not None:
         files[SAMPLE_PATH] = sample
     return files
@@ -112,8 +135,8 @@ def build_all(
 
     What is up to date is not made again. Raises ToolchainError with the assembler's messages.
     """
-    kernel, user, measure = kernel_image(), user_images(), measure_images()
-    images = [kernel, *user, *measure]
+    kernel, user, unix, measure = kernel_image(), user_images(), unix_images(), measure_images()
+    images = [kernel, *user, *unix, *measure]
     steps = len(images) + (data is not None)
     made: dict[str, Path] = {}
     for done, image in enumerate(images):
@@ -121,6 +144,9 @@ def build_all(
             progress(image.name, done, steps)
         made[image.name] = build(image, output)
     programs = {f"/{Path(image.name).stem}": made[image.name] for image in user}
+    for image in unix:
+        name = Path(image.name).stem
+        programs["/init" if name == "init" else f"/bin/{name}"] = made[image.name]
     disk = None
     if data is not None:
         if progress is not None:

@@ -9,9 +9,29 @@ from pathlib import Path
 from toolchain.disk_check import problems
 from toolchain.disk_create import write_image
 from toolchain.errors import ToolchainError
-from toolchain.rpfs import BLOCK_SIZE, DIRECTORY, KINDS, REGULAR, Volume, open_volume
+from toolchain.rpfs import (
+    BLOCK_SIZE,
+    DIRECTORY,
+    KINDS,
+    REGULAR,
+    Device,
+    Directory,
+    Source,
+    Volume,
+    open_volume,
+)
 
-__all__ = ["BLOCK_SIZE", "Entry", "check_image", "create_image", "extract_image", "list_image"]
+__all__ = [
+    "BLOCK_SIZE",
+    "Device",
+    "Directory",
+    "Entry",
+    "Source",
+    "check_image",
+    "create_image",
+    "extract_image",
+    "list_image",
+]
 
 
 @dataclass(frozen=True)
@@ -27,9 +47,9 @@ class Entry:
     blocks: int
 
 
-def create_image(output: Path, files: Mapping[str, Path | bytes], *, blocks: int | None = None) -> Path:
+def create_image(output: Path, files: Mapping[str, Source], *, blocks: int | None = None) -> Path:
     """Write an image with `files`: path inside ("/init", "bin/sh"; directories come by themselves) to
-    a host file or the bytes themselves. The same files give the same bytes.
+    a host file, the bytes themselves, a Device or a Directory. The same files give the same bytes.
 
     blocks: size of the image in blocks of 4096 bytes; by default just enough for the files and 256
     free blocks. Returns `output`. Raises ToolchainError (bad path, unreadable file, no room); an

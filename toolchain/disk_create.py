@@ -10,7 +10,19 @@ from typing import BinaryIO
 
 from toolchain import rpfs
 from toolchain.errors import ToolchainError
-from toolchain.rpfs import BLOCK_SIZE, DIRECT, DIRECTORY, ENTRY, ENTRY_SIZE, NAME_SIZE, REGULAR
+from toolchain.rpfs import (
+    BLOCK_SIZE,
+    DEVICE,
+    DIRECT,
+    DIRECTORY,
+    ENTRY,
+    ENTRY_SIZE,
+    NAME_SIZE,
+    REGULAR,
+    Device,
+    Directory,
+    Source,
+)
 
 FREE_BLOCKS = 256
 """Blocks left free by default, for files that the guest makes."""
@@ -21,10 +33,10 @@ _LARGEST = (DIRECT + _PER_TABLE + _PER_TABLE**2) * BLOCK_SIZE
 
 @dataclass
 class _Node:
-    """A file (source set) or directory (children) of the plan."""
+    """A file or device (source set) or directory (children) of the plan."""
 
     path: str
-    source: Path | bytes | None = None
+    source: Path | bytes | Device | None = None
     children: dict[str, "_Node"] = field(default_factory=dict)
     number: int = 0
     size: int = 0
@@ -44,7 +56,7 @@ class _Node:
         return 1 if further <= 0 else 2 + -(-further // _PER_TABLE)
 
 
-def write_image(output: Path, files: Mapping[str, Path | bytes], blocks: int | None) -> Path:
+def write_image(output: Path, files: Mapping[str, Source], blocks: int | None) -> Path:
     """See toolchain.disk.create_image."""
     nodes = _plan(files)
     superblock, used = _lay_out(nodes, blocks, output)
@@ -78,7 +90,7 @@ def _components(path: str) -> list[str]:
     return names
 
 
-def _plan(files: Mapping[str, Path | bytes]) -> list[_Node]:
+def _plan(files: Mapping[str, Source]) -> list[_Node]:
     """The root and everything below it, by path; numbered, with sizes."""
     root = _Node("/")
     for path, source in files.items():
@@ -88,6 +100,11 @@ def _plan(files: Mapping[str, Path | bytes]) -> list[_Node]:
             node = node.children.setdefault(directory, _Node(f"{node.path.rstrip('/')}/{directory}"))
             if node.source is not None:
                 raise ToolchainError(f"disk path {path!r}: {node.path} is a file")
+        if isinstance(source, Directory):
+            node = node.children.setdefault(name, _Node(f"{node.path.rstrip('/')}/{name}"))
+            if node.source is not None:
+                raise ToolchainError(f"disk path {path!r}: {node.path} is a file")
+            continue
         if name in node.children:
             raise ToolchainError(f"disk path {path!r} is given twice, or is a directory already")
         node.children[name] = _Node(f"{node.path.rstrip('/')}/{name}", source)
@@ -109,6 +126,8 @@ def _size(node: _Node) -> int:
         # Whole blocks: the free entries at the end are room for files that the guest makes.
         wanted = (2 + len(node.children)) * ENTRY_SIZE
         return -(-wanted // BLOCK_SIZE) * BLOCK_SIZE
+    if isinstance(node.source, Device):
+        return 0
     if isinstance(node.source, bytes):
         size = len(node.source)
     else:
@@ -172,7 +191,7 @@ def _write(file: BinaryIO, nodes: list[_Node], superblock: rpfs.Superblock, used
             file.write(_directory(node, parents.get(id(node), node)))
         elif isinstance(node.source, bytes):
             file.write(node.source)
-        else:
+        elif isinstance(node.source, Path):
             _copy(file, node.source, node.size)
 
 
@@ -190,6 +209,8 @@ def _write_tables(file: BinaryIO, node: _Node) -> rpfs.Inode:
         _write_table(file, double_indirect, range(table + 2, table + 1 + len(chunks)))
         for i, chunk in enumerate(chunks[1:]):
             _write_table(file, table + 2 + i, chunk)
+    if isinstance(node.source, Device):
+        return rpfs.Inode(DEVICE, 1, 0, 0, (node.source.number, *[0] * (DIRECT - 1)), 0, 0)
     kind = DIRECTORY if node.source is None else REGULAR
     below = sum(1 for child in node.children.values() if child.source is None)
     links = 2 + below if kind == DIRECTORY else 1

@@ -89,6 +89,23 @@ class Superblock:
 
 
 @dataclass(frozen=True)
+class Device:
+    """What a path of a new image stands for instead of a file: a character device with this number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What a path of a new image stands for instead of a file: a directory, empty unless other paths are
+    below it."""
+
+
+Source = Path | bytes | Device | Directory
+"""What a path of a new image stands for: a host file, the bytes themselves, a device, a directory."""
+
+
+@dataclass(frozen=True)
 class Inode:
     """One inode: kind (FREE, REGULAR, DIRECTORY, DEVICE), size in bytes, block numbers (0 = hole)."""
 
@@ -167,8 +184,11 @@ class Volume:
     def tree(self, inode: Inode) -> Iterator[TreeBlock]:
         """All blocks an inode holds, tables included, by rising index; holes are left out.
 
-        Does not follow a table outside the data area: the caller sees that block and judges.
+        Does not follow a table outside the data area: the caller sees that block and judges. A device has
+        none; its number stands where a file has its first block.
         """
+        if inode.kind == DEVICE:
+            return
         per_table = self.superblock.block_size // 4
         yield from (TreeBlock(i, block) for i, block in enumerate(inode.direct) if block)
         yield from self._subtree(inode.indirect, DIRECT)

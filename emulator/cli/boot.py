@@ -43,6 +43,7 @@ from toolchain.image import Image
 _LONGEST_SHOWN_TOKEN = 300
 _PRIVILEGES = {0: "U", 1: "S", 3: "M"}
 _LARGEST_STATUS = 255
+_END_OF_INPUT = b"\x04"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class _Job:
     max_instructions: int | None
     json_file: str | None
     quiet: bool
+    ours: bool  # our guest OS, whose console knows Ctrl-D
 
 
 @click.command()
@@ -111,7 +113,8 @@ def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bo
     it is all that runs.
 
     The console is stdin and stdout. A stdin that is no terminal is read as a file and is there for the guest
-    from the start; at a terminal each key goes to the guest: Ctrl-A x leaves, Ctrl-A h helps.
+    from the start; at a terminal each key goes to the guest: Ctrl-A x leaves, Ctrl-A h helps. Our guest is a
+    small UNIX with a shell: `ls /bin` tells what it has, and the end of the input (Ctrl-D) ends it.
 
     The same image, options and input give the same run. At its end you see the run's token: --replay TOKEN
     repeats it, typed input included, with the same state hash.
@@ -119,6 +122,7 @@ def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bo
     \b
     Examples
       replug boot
+      echo 'ls -l / | wc' | replug boot
       replug boot kernel.elf --harts 2 --memory 64M --disk disk.img
       echo hello | replug boot echo.elf
       replug boot spin.elf --max-instructions 1000000
@@ -181,7 +185,9 @@ def _prepare(image: Path | None, quiet: bool, isa: Isa | None, given: dict[str, 
     if token is not None and given["net"] not in (None, options.devices.net):
         raise ReplugError("--replay repeats what came in from the network: leave --net udp out")
     link = chosen_link(given)
-    return _Job(loaded, options, token, saved, given["save_snapshot"], link, limit, given["json_file"], quiet)
+    return _Job(
+        loaded, options, token, saved, given["save_snapshot"], link, limit, given["json_file"], quiet, ours
+    )
 
 
 def _snapshots(given: dict[str, Any], limit: int | None) -> SavedMachine | None:
@@ -204,6 +210,16 @@ def _bios(given: str | None, token: Token | None) -> Path | str | None:
     if given is None:
         return token.beside.bios if token is not None and token.beside.bios != FROM_FILE else None
     return given if given in (NO_FIRMWARE, BUILTIN) else Path(given)
+
+
+def _piped_input(job: _Job) -> bytes:
+    """What is piped in; for our guest with its end, which a serial line cannot tell otherwise: Ctrl-D ends
+    a line that has none, and one on a line of its own is the end of the input.
+    """
+    data = console.piped_input()
+    if not job.ours or (not data and console.stdin_may_be_typed()):
+        return data
+    return data + (_END_OF_INPUT if not data or data.endswith(b"\n") else 2 * _END_OF_INPUT)
 
 
 def _first(chosen: Any, default: Any) -> Any:
@@ -259,7 +275,7 @@ def _outcome(machine: Machine, job: _Job, output: console.Output) -> Outcome:
     """Run it, with the input that a token, a keyboard, a pipe or a network link has for it."""
     typing = job.token is None and console.stdin_is_terminal()
     if job.token is None and not typing:
-        machine.type(console.piped_input())
+        machine.type(_piped_input(job))
     hint = "; Ctrl-A x leaves" if typing else ""
     with Signals() as signals, Progress(machine, output, job.quiet, hint) as progress:
         if job.token is not None:
@@ -330,7 +346,7 @@ def _check(job: _Job) -> int:
         raise ReplugError("--check-determinism has two machines: leave --net udp out")
     if job.save_to is not None:
         raise ReplugError("--check-determinism has two machines: leave --save-snapshot out")
-    data = console.piped_input()
+    data = _piped_input(job)
     shown = ConsoleDigest(console.Output(2 if job.json_file == "-" else 1))
     unseen = ConsoleDigest()
     started = time.monotonic()

@@ -44,6 +44,11 @@ def stdin_is_terminal() -> bool:
         return False
 
 
+def stdin_may_be_typed() -> bool:
+    """Whether stdin is a terminal, even one that we are in the background of."""
+    return sys.stdin is not None and os.isatty(0)
+
+
 def piped_input() -> bytes:
     """All of a stdin that is no terminal; ReplugError when it is too much or cannot be read."""
     if sys.stdin is None or os.isatty(0):

@@ -21,6 +21,7 @@ from emulator.cycles.scenario import QUANTUM, PaperImages, run_image, run_paper
 from emulator.errors import ReplugError
 from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
+from guestos.images import SCENARIO
 from guestos.sample import sample_text
 
 PAPER = "paper"
@@ -31,7 +32,7 @@ FORMATS = ("table", "json", "csv", "callgrind")
 def _paper_images(file: Path | None, quiet: bool) -> PaperImages:
     made = build_guest(file, quiet)
     files = (sample_text(),) if file is None else (file.read_bytes(), sample_text())
-    return PaperImages(made.images.kernel, made.disk, files, made.images.measure["invocation"])
+    return PaperImages(made.images.kernel, made.disk, files, made.images.measure["invocation"], SCENARIO)
 
 
 def _list_paths(image: Path) -> int:

@@ -137,13 +137,14 @@ def checksums(console: str, files: Sequence[bytes]) -> list[Checksum]:
 @dataclass(frozen=True)
 class PaperImages:
     """The images of the paper's system: kernel and disk, the file on it, the measuring program of claim
-    A1.
+    A1; bootargs: what makes the kernel run the programs of the report.
     """
 
     kernel: Path
     disk: Path
     files: tuple[bytes, ...]
     invocation: Path
+    bootargs: str
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def run_paper(
         raise ReplugError("the report on the paper's system needs at least 2 harts: a reader and a replugger")
     kernel = run_image(
         images.kernel,
-        MachineOptions(harts=harts, quantum=quantum, disk=images.disk),
+        MachineOptions(harts=harts, quantum=quantum, disk=images.disk, bootargs=images.bootargs),
         models,
         name="kernel",
         console=console,

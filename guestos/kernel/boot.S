@@ -11,12 +11,16 @@ ENTRY boot_primary
     la      t0, trap_vector
     csrw    stvec, t0
     csrw    sscratch, zero              // zero: a trap from here on comes from the kernel
+    mv      s0, a0
+    jal     device_tree_boot_arguments
+    mv      a0, s0
     jal     device_tree_memory_size
     jal     pages_initialise
     jal     kernel_page_table_build
     jal     hart_start
     jal     plic_initialise
     jal     disk_initialise
+    jal     console_input_initialise
     jal     process_create_first
 
     // Let the other harts in. The fence orders all the initialisation before the flag, and the flag before the look at who is

@@ -229,8 +229,13 @@ buffer_transfer:
     addi    t1, t1, -9
     sll     a1, a1, t1                  // in sectors of 512 bytes
     mv      a2, s1
+    lwu     a3, MOUNT_BLOCK_SIZE(t0)
+    lw      t1, MOUNT_DEVICE(t0)        // which device holds it?
+    bnez    t1, 1f
     jal     disk_transfer
-    mv      s1, a0
+    j       2f
+1:  jal     memory_transfer
+2:  mv      s1, a0
     la      a0, buffer_cache_lock
     jal     spin_acquire
     lw      t0, BUFFER_STATE(s0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The one thing the kernel asks of the flattened device tree: how much RAM there is.
+// What the kernel asks of the flattened device tree: how much RAM there is, and the boot arguments.
 
 #include "assembly.inc"
 
@@ -11,15 +11,106 @@
 #define FDT_PROPERTY        3
 #define FDT_NOP             4
 
+#define BOOT_ARGUMENTS_BYTES 512
+
     .text
 // device_tree_memory_size: a0 = device tree, 0 = none. Result a0 = bytes of RAM in the first range of the first node /memory@...,
 // 0 if that was not found. Addresses and sizes there are two cells each, as on every 64-bit `virt` machine.
 // Clobbers every caller-saved register.
 ENTRY device_tree_memory_size
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    la      t4, .Lname_memory
+    la      t5, .Lname_reg
+    jal     device_tree_property
+    li      t0, 16
+    bltu    a1, t0, 1f                  // not found, or not as expected
+    mv      a2, a0
+    addi    a0, a2, 8
+    jal     .Lload_cell
+    slli    a5, a0, 32
+    addi    a0, a2, 12
+    jal     .Lload_cell
+    or      a0, a0, a5
+    j       2f
+1:  li      a0, 0
+2:  ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+END device_tree_memory_size
+
+// device_tree_boot_arguments: a0 = device tree, 0 = none. Keeps the boot arguments, as many as there is room for, where boot_option
+// finds them. Clobbers every caller-saved register.
+ENTRY device_tree_boot_arguments
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    la      t4, .Lname_chosen
+    la      t5, .Lname_bootargs
+    jal     device_tree_property
+    la      t0, boot_arguments
+    li      t1, BOOT_ARGUMENTS_BYTES - 1
+    bgeu    t1, a1, 1f
+    mv      a1, t1
+1:  beqz    a1, 2f
+    lbu     t1, 0(a0)
+    sb      t1, 0(t0)
+    addi    a0, a0, 1
+    addi    t0, t0, 1
+    addi    a1, a1, -1
+    j       1b
+2:  ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+END device_tree_boot_arguments
+
+// boot_option: a0 = name (kernel string), a1 = where its value goes, a2 = room there, NUL included. Looks for the word NAME=VALUE among
+// the boot arguments. Result a0 = 1, or 0 if there is none or its value does not fit. Clobbers t0-t3, a1, a2.
+ENTRY boot_option
+    la      t0, boot_arguments
+    li      t3, ' '
+.Lword:
+    lbu     t1, 0(t0)
+    beqz    t1, .Lno_option
+    mv      t2, a0
+1:  lbu     t1, 0(t2)
+    beqz    t1, 2f
+    lbu     a3, 0(t0)
+    bne     a3, t1, .Lskip_word
+    addi    t0, t0, 1
+    addi    t2, t2, 1
+    j       1b
+2:  lbu     t1, 0(t0)
+    addi    t1, t1, -'='
+    beqz    t1, 3f
+.Lskip_word:
+    lbu     t1, 0(t0)
+    beqz    t1, .Lno_option
+    addi    t0, t0, 1
+    bne     t1, t3, .Lskip_word
+    j       .Lword
+3:  addi    t0, t0, 1
+    beqz    a2, .Lno_option
+    lbu     t1, 0(t0)
+    beqz    t1, 4f
+    beq     t1, t3, 4f
+    sb      t1, 0(a1)
+    addi    a1, a1, 1
+    addi    a2, a2, -1
+    j       3b
+4:  sb      zero, 0(a1)
+    li      a0, 1
+    ret
+.Lno_option:
+    li      a0, 0
+    ret
+END boot_option
+
+// device_tree_property: a0 = device tree, 0 = none, t4 = how the node's name begins, t5 = the property's name. Result a0 = address of
+// its value in the first such node, a1 = its bytes, 0 if that was not found. Clobbers every caller-saved register.
+device_tree_property:
     mv      t6, ra
     beqz    a0, .Lnot_found
     mv      a1, a0
-    mv      a0, a1
     jal     .Lload_cell
     li      t0, FDT_MAGIC
     bne     a0, t0, .Lnot_found
@@ -29,7 +120,7 @@ ENTRY device_tree_memory_size
     addi    a0, a1, FDT_STRINGS
     jal     .Lload_cell
     add     a3, a1, a0                  // strings
-    li      a4, 0                       // inside the memory node?
+    li      a4, 0                       // inside the node?
 .Ltoken:
     mv      a0, a2
     jal     .Lload_cell
@@ -46,7 +137,7 @@ ENTRY device_tree_memory_size
 
 .Lbegin:
     mv      a5, a2
-    la      a6, .Lname_memory
+    mv      a6, t4
     jal     .Lstarts_with
     mv      a4, a0
 1:  lbu     t0, 0(a2)                   // skip the name and its padding
@@ -68,15 +159,13 @@ ENTRY device_tree_memory_size
     add     a5, a3, a0                  // name
     addi    a2, a2, 8                   // value
     beqz    a4, .Lskip
-    la      a6, .Lname_reg
+    mv      a6, t5
     jal     .Lstarts_with
     beqz    a0, .Lskip
-    addi    a0, a2, 8
-    jal     .Lload_cell
-    slli    a5, a0, 32
-    addi    a0, a2, 12
-    jal     .Lload_cell
-    or      a0, a0, a5
+    lbu     t0, 0(a5)                   // no more than that
+    bnez    t0, .Lskip
+    mv      a0, a2
+    mv      a1, a7
     jr      t6
 .Lskip:
     add     a2, a2, a7
@@ -85,8 +174,8 @@ ENTRY device_tree_memory_size
     j       .Ltoken
 .Lnot_found:
     li      a0, 0
+    li      a1, 0
     jr      t6
-END device_tree_memory_size
 
 // .Lload_cell: a0 = address of a big-endian u32. Result a0 = its value. Clobbers t0, t1.
 .Lload_cell:
@@ -118,3 +207,9 @@ END device_tree_memory_size
     .section .rodata
 .Lname_memory: .asciz "memory@"
 .Lname_reg:    .asciz "reg"
+.Lname_chosen: .asciz "chosen"
+.Lname_bootargs: .asciz "bootargs"
+
+    .bss
+boot_arguments:                         // ended by NUL
+    .skip   BOOT_ARGUMENTS_BYTES

@@ -1,143 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Directories and paths. A path is looked up from the root, with or without a leading slash.
+// Directories: finding, adding and removing entries. (Paths are in path.S.)
 #include "assembly.inc"
 #include "buffer.inc"
 #include "errno.inc"
 #include "inode.inc"
 
     .text
-
-// inode_lookup(a0 path, a kernel string) -> a0 = inode, referenced, its contents read; or -errno. The caller holds no inode
-// lock. May sleep.
-ENTRY inode_lookup
-    addi    sp, sp, -32
-    sd      ra, 24(sp)
-    sd      s0, 16(sp)
-    sd      s1, 8(sp)
-    jal     path_walk
-    bltz    a0, 2f
-    bnez    a1, 1f                      // the root itself
-    mv      s0, a0                      // the directory, locked; the last name is at a2
-    mv      a1, a2
-    jal     directory_find
-    mv      s1, a0
-    bltz    a0, 3f
-    mv      a1, a0
-    ld      a0, INODE_MOUNT(s0)
-    jal     inode_get
-    mv      s1, a0
-3:  mv      a0, s0
-    jal     inode_unlock
-    mv      a0, s0
-    jal     inode_release
-    mv      a0, s1
-    bltz    a0, 2f
-    jal     inode_lock                  // to read it
-    bltz    a0, 4f
-    mv      a0, s1
-1:  mv      s0, a0
-    jal     inode_unlock
-    mv      a0, s0
-2:  ld      ra, 24(sp)
-    ld      s0, 16(sp)
-    ld      s1, 8(sp)
-    addi    sp, sp, 32
-    ret
-4:  mv      s0, a0
-    mv      a0, s1
-    jal     inode_release
-    mv      a0, s0
-    j       2b
-END inode_lookup
-
-// path_walk(a0 path, a kernel string) -> a0 = inode of the directory that the last name belongs to, referenced and locked, or
-// -errno; a1 = 0, a2 = that name; or, if the path has no name in it, a0 = the root likewise and a1 = 1. May sleep.
-ENTRY path_walk
-    addi    sp, sp, -32
-    sd      ra, 24(sp)
-    sd      s0, 16(sp)
-    sd      s1, 8(sp)
-    sd      s2, 0(sp)
-    mv      s0, a0                      // the rest of the path
-    la      t0, root_mount
-    lwu     a1, MOUNT_ROOT_INODE(t0)
-    mv      a0, t0
-    jal     inode_get
-.Lwalk:
-    mv      s1, a0                      // inode of the directory so far
-    bltz    a0, .Lwalk_return
-    jal     inode_lock
-    bltz    a0, .Lwalk_release
-    mv      a0, s0
-    jal     path_skip_slashes
-    mv      s0, a0
-    lbu     t0, 0(s0)
-    li      a1, 1
-    beqz    t0, .Lwalk_done             // no name: the root
-    jal     path_skip_name
-    jal     path_skip_slashes
-    mv      s2, a0                      // what comes after the name
-    lbu     t0, 0(s2)
-    li      a1, 0
-    beqz    t0, .Lwalk_done
-    mv      a0, s1
-    mv      a1, s0
-    jal     directory_find
-    bltz    a0, .Lwalk_unlock
-    mv      a1, a0
-    ld      a0, INODE_MOUNT(s1)
-    jal     inode_get
-    mv      s0, s2
-    mv      s2, a0
-    mv      a0, s1
-    jal     inode_unlock
-    mv      a0, s1
-    jal     inode_release
-    mv      a0, s2
-    j       .Lwalk
-
-.Lwalk_done:
-    mv      a2, s0
-    lhu     t0, INODE_TYPE(s1)
-    li      t1, INODE_TYPE_DIRECTORY
-    li      a0, -ENOTDIR
-    bne     t0, t1, .Lwalk_unlock
-    mv      a0, s1
-    j       .Lwalk_return
-.Lwalk_unlock:
-    mv      s0, a0
-    mv      a0, s1
-    jal     inode_unlock
-    mv      a0, s0
-.Lwalk_release:
-    mv      s0, a0
-    mv      a0, s1
-    jal     inode_release
-    mv      a0, s0
-.Lwalk_return:
-    ld      ra, 24(sp)
-    ld      s0, 16(sp)
-    ld      s1, 8(sp)
-    ld      s2, 0(sp)
-    addi    sp, sp, 32
-    ret
-END path_walk
-
-// path_skip_slashes(a0), path_skip_name(a0) -> a0 = the first character that is no slash; the first slash or the end.
-path_skip_slashes:
-    li      t1, '/'
-1:  lbu     t0, 0(a0)
-    bne     t0, t1, 2f
-    addi    a0, a0, 1
-    j       1b
-path_skip_name:
-    li      t1, '/'
-1:  lbu     t0, 0(a0)
-    beqz    t0, 2f
-    beq     t0, t1, 2f
-    addi    a0, a0, 1
-    j       1b
-2:  ret
 
 // directory_find(a0 directory inode, locked, a1 name, ended by a slash or NUL) -> a0 = inode number, -ENOENT, or another -errno.
 // a1 = offset of the entry; with -ENOENT, of the first free one, or the directory's size. May sleep.
@@ -161,6 +29,12 @@ ENTRY directory_find
     li      t1, INODE_TYPE_DIRECTORY
     li      s6, -ENOTDIR
     bne     t0, t1, .Lfind_done
+    ld      t0, INODE_MOUNT(s0)         // no directory is larger than the disk: a damaged file system, and a long search
+    lwu     t1, MOUNT_TOTAL_BLOCKS(t0)
+    lw      t2, MOUNT_BLOCK_SHIFT(t0)
+    sll     t1, t1, t2
+    li      s6, -EIO
+    bltu    t1, s3, .Lfind_done
     mv      a0, a1
     jal     path_skip_name
     sub     t0, a0, s1
@@ -243,7 +117,7 @@ ENTRY directory_find
 END directory_find
 
 // directory_add(a0 directory inode, locked, a1 name, ended by a slash or NUL, a2 inode number, a3 offset that directory_find gave
-// for this name) -> a0 = 0 or -errno. On the disk when it returns. May sleep.
+// for this name) -> a0 = 0 or -errno. On the disk when it returns. With the number 0 and no name the entry is free. May sleep.
 ENTRY directory_add
     addi    sp, sp, -16 - ENTRY_BYTES
     sd      ra, ENTRY_BYTES + 8(sp)
@@ -276,3 +150,33 @@ ENTRY directory_add
     addi    sp, sp, 16 + ENTRY_BYTES
     ret
 END directory_add
+
+// directory_is_empty(a0 directory inode, locked) -> a0 = 0 if it holds nothing but "." and "..", -ENOTEMPTY or another -errno.
+// May sleep.
+ENTRY directory_is_empty
+    addi    sp, sp, -32 - ENTRY_BYTES
+    sd      ra, ENTRY_BYTES + 24(sp)
+    sd      s0, ENTRY_BYTES + 16(sp)
+    sd      s1, ENTRY_BYTES + 8(sp)
+    mv      s0, a0
+    li      s1, 0
+1:  mv      a0, s0
+    mv      a1, sp
+    li      a2, ENTRY_BYTES
+    mv      a3, s1
+    la      a4, copy_in_kernel
+    jal     inode_read
+    blez    a0, 3f                      // the end, or an error
+    addi    s1, s1, ENTRY_BYTES
+    lwu     t0, ENTRY_INODE(sp)
+    beqz    t0, 1b
+    addi    a0, sp, ENTRY_NAME
+    jal     name_is_dots
+    bnez    a0, 1b
+    li      a0, -ENOTEMPTY
+3:  ld      ra, ENTRY_BYTES + 24(sp)
+    ld      s0, ENTRY_BYTES + 16(sp)
+    ld      s1, ENTRY_BYTES + 8(sp)
+    addi    sp, sp, 32 + ENTRY_BYTES
+    ret
+END directory_is_empty

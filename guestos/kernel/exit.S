@@ -6,9 +6,9 @@
 #include "layout.inc"
 #include "hart.inc"
 #include "process.inc"
+#include "descriptor.inc"
 #include "errno.inc"
 
-#define STATUS_KILLED       128                     /* + cause: the exit status of a process that a fault has ended */
 #define CAUSES              16                      /* entries of cause_names */
 
     .text
@@ -30,7 +30,11 @@ ENTRY process_exit
     j       power_off
 1:  mv      a0, s0
     jal     descriptors_close_all
-
+    ld      a0, PROCESS_DIRECTORY(s0)
+    sd      zero, PROCESS_DIRECTORY(s0)
+    beqz    a0, 4f
+    jal     inode_release
+4:
     // Off its page table before that is freed.
     la      t0, kernel_satp
     ld      t0, 0(t0)
@@ -71,7 +75,8 @@ ENTRY process_exit
     j       panic
 END process_exit
 
-// sys_wait: a0 = user address for the status (u32) or 0. Waits for a child to end. Result: its identifier, -ECHILD or -EFAULT.
+// sys_wait: a0 = user address for the status (u32) or 0. Waits for a child to end. Result: its identifier, -ECHILD, -EFAULT or
+// -EINTR.
 ENTRY sys_wait
     PATH_IS "trap", "wait"
     addi    sp, sp, -48
@@ -99,8 +104,13 @@ ENTRY sys_wait
     bnez    t1, 1b
     beqz    t2, .Lno_child
     mv      a0, s0
-    jal     sleep_locked                // a child's process_exit wakes its parent's address
-    j       .Llook
+    jal     sleep_locked_interruptible  // a child's process_exit wakes its parent's address
+    beqz    a0, .Llook
+    mv      s0, a0
+    la      a0, scheduler_lock
+    jal     spin_release
+    mv      a0, s0
+    j       .Lwaited
 .Lzombie:
     lw      t1, PROCESS_STATUS(t0)
     sw      t1, 32(sp)

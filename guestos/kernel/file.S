@@ -3,7 +3,9 @@
 #include "assembly.inc"
 #include "descriptor.inc"
 #include "errno.inc"
+#include "hart.inc"
 #include "inode.inc"
+#include "lock.inc"
 
     .text
 
@@ -22,11 +24,11 @@ ENTRY file_table_initialise
     ret
 END file_table_initialise
 
-// file_allocate(a0 vnode, whose reference the file takes over) -> a0 = file with one reference, at offset 0; or -ENFILE.
+// file_allocate(a0 vnode, whose reference the file takes over, a1 flags) -> a0 = file with one reference, at offset 0; or -ENFILE.
 ENTRY file_allocate
     addi    sp, sp, -16
     sd      ra, 8(sp)
-    mv      a1, a0
+    mv      a3, a0
     la      a0, file_table_lock
     jal     spin_acquire
     la      t0, file_free_list
@@ -36,8 +38,9 @@ ENTRY file_allocate
     sd      t1, 0(t0)
     li      t1, 1
     sw      t1, FILE_REFERENCES(a2)
+    sw      a1, FILE_FLAGS(a2)
     sd      zero, FILE_OFFSET(a2)
-    sd      a1, FILE_VNODE(a2)
+    sd      a3, FILE_VNODE(a2)
     jal     spin_release
     mv      a0, a2
     j       2f
@@ -49,25 +52,43 @@ ENTRY file_allocate
 END file_allocate
 
 // file_acquire(a0 file) -> a0 = its vnode, a1 = its offset: one reference more, so that it stays while the lock is not held.
+//
+// A file that several descriptors share, after fork or dup, and that has a position, stays with this caller until file_advance:
+// of two that read through it at once, each byte goes to one of them only (I4). One that a single descriptor has needs no such
+// lock: its owner is here, so nobody else comes, and nobody can begin to share it. May sleep then.
 ENTRY file_acquire
     addi    sp, sp, -16
     sd      ra, 8(sp)
     mv      a2, a0
     la      a0, file_table_lock
     jal     spin_acquire
-    lw      t0, FILE_REFERENCES(a2)
-    addi    t0, t0, 1
+    lw      t2, FILE_REFERENCES(a2)
+    addi    t0, t2, 1
     sw      t0, FILE_REFERENCES(a2)
     ld      a1, FILE_OFFSET(a2)
-    ld      a2, FILE_VNODE(a2)
+    ld      a3, FILE_VNODE(a2)
     jal     spin_release
-    mv      a0, a2
+    mv      a0, a3
+    addi    t2, t2, -1
+    bnez    t2, 1f
     ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+1:  lw      t0, VNODE_TYPE(a3)
+    li      t1, VNODE_DIRECTORY         // regular files are below, what has no position is above
+    bgtu    t0, t1, 2f
+    sd      a2, 0(sp)
+    addi    a0, a2, FILE_POSITION
+    jal     sleep_lock_acquire
+    ld      a2, 0(sp)
+    ld      a1, FILE_OFFSET(a2)         // nobody else moves it now
+    ld      a0, FILE_VNODE(a2)
+2:  ld      ra, 8(sp)
     addi    sp, sp, 16
     ret
 END file_acquire
 
-// file_advance(a0 file, a1 bytes): the offset goes on by so much, and one reference is given back.
+// file_advance(a0 file from file_acquire, a1 bytes): the offset goes on by so much, and one reference is given back.
 ENTRY file_advance
     addi    sp, sp, -16
     sd      ra, 8(sp)
@@ -77,8 +98,35 @@ ENTRY file_advance
     ld      t0, FILE_OFFSET(a2)
     add     t0, t0, a1
     sd      t0, FILE_OFFSET(a2)
-    j       .Lunreference
+    ld      t0, FILE_POSITION + SLEEP_LOCK_OWNER(a2)
+    ld      t1, HART_PROCESS(tp)
+    bne     t0, t1, .Lunreference
+    jal     spin_release                // it was shared: the next one may have it
+    sd      a2, 0(sp)
+    addi    a0, a2, FILE_POSITION
+    jal     sleep_lock_release
+    ld      a0, 0(sp)
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    j       file_release
 END file_advance
+
+// file_share(a0 file): one reference more, for another descriptor. Changes t0, t1.
+ENTRY file_share
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    mv      a2, a0
+    la      a0, file_table_lock
+    jal     spin_acquire
+    lw      t0, FILE_REFERENCES(a2)
+    addi    t0, t0, 1
+    sw      t0, FILE_REFERENCES(a2)
+    jal     spin_release
+    mv      a0, a2
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+END file_share
 
 // file_release(a0 file): one reference less; the last one frees the file and releases its vnode.
 ENTRY file_release

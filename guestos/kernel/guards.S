@@ -7,6 +7,9 @@
 //   guard_write   write: the blocks of the file are about to change
 //   guard_seek    lseek
 //   guard_close   close and exit: one less has it open, and the specialised code dies with its descriptor
+//   guard_file_shared   fork, spawn, dup, dup2: another descriptor gets the same open file, and with it the offset
+//   guard_change_begin, guard_change_end    truncate: the file changes under whoever has it open
+//   guard_user_lock     fcntl: a process locks a part of the file
 //
 // The caller of a guard holds no lock at all: a body that it waits for may need any of them (mutants M22, M23). May sleep.
 #include "assembly.inc"
@@ -165,6 +168,72 @@ ENTRY guard_close
     j       unspecialise
 2:  ret
 END guard_close
+
+// guard_file_shared(a0 descriptor of the current process, a1 new descriptor, of this or another process, that has the same open
+// file): both are counted from here on, so neither will be specialised on having it alone, and the first one is not when this returns:
+// the offset is the file's. The second one's owner has not run yet.
+ENTRY guard_file_shared
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    ld      a1, DESCRIPTOR_INODE(a0)
+    addi    a0, a1, INODE_SHARING
+    jal     spin_acquire
+    ld      t0, INODE_OPENS(a1)
+    addi    t0, t0, 1
+    sd      t0, INODE_OPENS(a1)
+    jal     spin_release
+    mv      a0, a1
+    li      a1, PREDICATE_NO_FP_SHARE | PREDICATE_NO_INODE_SHARE
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    j       guard_falsify
+END guard_file_shared
+
+// guard_change_begin(a0 inode, referenced): the file is about to change by way of its name. Counts like an open, until
+// guard_change_end.
+ENTRY guard_change_begin
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    mv      a1, a0
+    addi    a0, a0, INODE_SHARING
+    jal     spin_acquire
+    ld      t0, INODE_OPENS(a1)
+    addi    t0, t0, 1
+    sd      t0, INODE_OPENS(a1)
+    jal     spin_release
+    mv      a0, a1
+    li      a1, PREDICATE_NO_INODE_SHARE | PREDICATE_READ_ONLY | PREDICATE_NO_HOLES
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    j       guard_falsify
+END guard_change_begin
+
+// guard_change_end(a0 inode). Changes t0, t1, a1.
+ENTRY guard_change_end
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    mv      a1, a0
+    addi    a0, a0, INODE_SHARING
+    jal     spin_acquire
+    ld      t0, INODE_OPENS(a1)
+    addi    t0, t0, -1
+    sd      t0, INODE_OPENS(a1)
+    lw      t1, specialise_chances
+    sltiu   t0, t0, 2
+    and     t0, t0, t1
+    sw      t0, INODE_CHANCE(a1)
+    jal     spin_release
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+END guard_change_end
+
+// guard_user_lock(a0 inode, referenced): a process has locked a part of it, which counts already (INODE_USER_LOCKS): from now on readers
+// must ask whether they meet a lock.
+ENTRY guard_user_lock
+    li      a1, PREDICATE_NO_USER_LOCKS
+    j       guard_falsify
+END guard_user_lock
 
     .data
     .balign 4

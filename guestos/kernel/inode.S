@@ -52,7 +52,25 @@ ENTRY inode_get
     ret
 END inode_get
 
-// inode_release(a0 inode): one reference less.
+// inode_hold(a0 inode, referenced): one reference more. Preserves a0; changes t0, t1, a1.
+ENTRY inode_hold
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    mv      a1, a0
+    la      a0, inode_table_lock
+    jal     spin_acquire
+    lw      t0, INODE_REFERENCES(a1)
+    addi    t0, t0, 1
+    sw      t0, INODE_REFERENCES(a1)
+    jal     spin_release
+    mv      a0, a1
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+END inode_hold
+
+// inode_release(a0 inode): one reference less. The last one of a file that has no name any more frees the file. May sleep then:
+// the caller holds no lock but perhaps those of other inodes.
 ENTRY inode_release
     addi    sp, sp, -16
     sd      ra, 8(sp)
@@ -61,11 +79,36 @@ ENTRY inode_release
     jal     spin_acquire
     lw      t0, INODE_REFERENCES(a1)
     addi    t0, t0, -1
-    sw      t0, INODE_REFERENCES(a1)
+    bnez    t0, 1f
+    lw      t1, INODE_VALID(a1)
+    beqz    t1, 1f
+    lhu     t1, INODE_LINKS(a1)
+    beqz    t1, .Lnameless
+1:  sw      t0, INODE_REFERENCES(a1)
     jal     spin_release
     ld      ra, 8(sp)
     addi    sp, sp, 16
     ret
+.Lnameless:                             // our reference keeps its place in the table while it goes
+    jal     spin_release
+    sd      s0, 0(sp)
+    mv      s0, a1
+    mv      a0, s0
+    jal     sleep_lock_acquire          // INODE_LOCK is at 0
+    sd      zero, INODE_SIZE(s0)
+    mv      a0, s0
+    jal     block_map_clear             // after an error its remaining blocks are lost: a damaged file system
+    sh      zero, INODE_TYPE(s0)
+    mv      a0, s0
+    jal     inode_write
+    sw      zero, INODE_VALID(s0)
+    mv      a0, s0
+    jal     sleep_lock_release
+    mv      a0, s0
+    ld      ra, 8(sp)
+    ld      s0, 0(sp)
+    addi    sp, sp, 16
+    j       inode_release
 END inode_release
 
 // inode_lock(a0 inode, referenced) -> a0 = 0 with the inode lock held and its contents read, or -errno without the lock.
@@ -201,26 +244,93 @@ ENTRY inode_free
     ret
 END inode_free
 
-// inode_truncate(a0 inode, locked) -> a0 = 0 or -errno: the file is empty, its blocks are free. May sleep.
-ENTRY inode_truncate
-    addi    sp, sp, -16
-    sd      ra, 8(sp)
-    sd      s0, 0(sp)
+// inode_set_size(a0 inode of a regular file, a1 bytes) -> a0 = 0 or -errno: what lies behind is gone, its blocks are free, and what
+// is new reads as zeros. Takes and releases the inode lock. May sleep.
+ENTRY inode_set_size
+    addi    sp, sp, -48
+    sd      ra, 40(sp)
+    sd      s0, 32(sp)
+    sd      s1, 24(sp)
+    sd      s2, 16(sp)
+    sd      s3, 8(sp)
     mv      s0, a0
-    li      a0, 0
-    ld      t0, INODE_SIZE(s0)
-    beqz    t0, 1f
-    sd      zero, INODE_SIZE(s0)
+    mv      s1, a1
+    jal     inode_lock
+    mv      s2, a0
+    bltz    a0, .Lsize_return
     mv      a0, s0
-    jal     block_map_clear
-    bltz    a0, 1f
+    jal     block_map_limit
+    li      s2, -EFBIG
+    bgtu    s1, a0, .Lsize_unlock
+    ld      t0, INODE_SIZE(s0)
+    beq     t0, s1, .Lsize_same
+    sd      s1, INODE_SIZE(s0)
+    bgtu    s1, t0, .Lsize_write        // longer: a hole
+    // Shorter. The rest of the block that the end is in becomes zero, for the file may grow over it again.
+    ld      t0, INODE_MOUNT(s0)
+    lwu     s3, MOUNT_BLOCK_SIZE(t0)
+    lw      t1, MOUNT_BLOCK_SHIFT(t0)
+    addi    t2, s3, -1
+    and     t2, t2, s1
+    beqz    t2, 2f
+    sub     s3, s3, t2                  // bytes to clear, at
+    sd      t2, 0(sp)
+    mv      a0, s0
+    srl     a1, s1, t1
+    jal     block_map
+    mv      s2, a0
+    bltz    a0, .Lsize_unlock
+    beqz    a0, 2f
+    mv      a1, a0
+    ld      a0, INODE_MOUNT(s0)
+    li      a2, 0
+    jal     buffer_get
+    mv      s2, a0
+    bltz    a0, .Lsize_unlock
+    ld      t0, BUFFER_DATA(a0)
+    ld      t1, 0(sp)
+    add     t0, t0, t1
+1:  sb      zero, 0(t0)
+    addi    t0, t0, 1
+    addi    s3, s3, -1
+    bnez    s3, 1b
+    jal     buffer_put
+    mv      s2, a0
+    bltz    a0, .Lsize_unlock
+2:  ld      t0, INODE_MOUNT(s0)
+    lwu     t2, MOUNT_BLOCK_SIZE(t0)
+    lw      t1, MOUNT_BLOCK_SHIFT(t0)
+    add     a1, s1, t2
+    addi    a1, a1, -1
+    srl     a1, a1, t1
+    mv      a0, s0
+    jal     block_map_trim
+    mv      s2, a0
+    mv      a0, s0
+    jal     inode_write                 // after an error, too: what has gone has gone
+    bltz    s2, .Lsize_unlock
+    mv      s2, a0
+    j       .Lsize_unlock
+.Lsize_write:
     mv      a0, s0
     jal     inode_write
-1:  ld      ra, 8(sp)
-    ld      s0, 0(sp)
-    addi    sp, sp, 16
+    mv      s2, a0
+    j       .Lsize_unlock
+.Lsize_same:
+    li      s2, 0
+.Lsize_unlock:
+    mv      a0, s0
+    jal     inode_unlock
+.Lsize_return:
+    mv      a0, s2
+    ld      ra, 40(sp)
+    ld      s0, 32(sp)
+    ld      s1, 24(sp)
+    ld      s2, 16(sp)
+    ld      s3, 8(sp)
+    addi    sp, sp, 48
     ret
-END inode_truncate
+END inode_set_size
 
 // inode_on_disk(a0 inode), inode_block(a0 mount, a1 number) -> a0 = buffer (referenced) of the block of the inode table that has
 // it, or -errno; a1 = address of the inode's 128 bytes in it. May sleep.
@@ -249,7 +359,8 @@ inode_block:
     addi    sp, sp, 16
     ret
 
-// inode_set_vnode(a0 inode, contents read) -> a0 = 0, or -EIO if it is of no type that can be opened.
+// inode_set_vnode(a0 inode, contents read) -> a0 = 0, or -EIO if it is of no type that can be opened. A device inode has the number
+// of its device where a file has its first block.
 inode_set_vnode:
     lhu     t0, INODE_TYPE(a0)
     li      t1, VNODE_REGULAR
@@ -261,10 +372,18 @@ inode_set_vnode:
     addi    t3, t0, -INODE_TYPE_DIRECTORY
     beqz    t3, 1f
     li      t1, VNODE_CHARACTER
-    la      t2, device_operations
     addi    t3, t0, -INODE_TYPE_DEVICE
-    beqz    t3, 1f
-    li      a0, -EIO
+    bnez    t3, 2f
+    lwu     t0, INODE_DIRECT(a0)
+    la      t2, console_operations
+    beqz    t0, 1f
+    la      t2, null_operations
+    addi    t0, t0, -DEVICE_NUMBER_NULL
+    beqz    t0, 1f
+    la      t2, zero_operations
+    addi    t0, t0, DEVICE_NUMBER_NULL - DEVICE_NUMBER_ZERO
+    beqz    t0, 1f
+2:  li      a0, -EIO
     ret
 1:  sw      t1, INODE_VNODE + VNODE_TYPE(a0)
     sd      t2, INODE_VNODE + VNODE_OPERATIONS(a0)

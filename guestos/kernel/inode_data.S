@@ -94,11 +94,13 @@ ENTRY inode_read
     ret
 END inode_read
 
-// inode_write_data(a0 inode, a1 source, a2 bytes, a3 offset, a4 copy) -> bytes, or -errno if there were none before the error;
-// the blocks, the inode and the bitmap are on the disk then. copy(a0 destination in the kernel, a1 source, a2 bytes) -> 0 or
+// inode_write_data(a0 inode, a1 source, a2 bytes, a3 offset or -1 for the end, a4 copy) -> bytes, or -errno if there were none
+// before the error, and a1 = the offset behind them; the blocks, the inode and the bitmap are on the disk then. copy(a0 destination in the kernel, a1 source, a2 bytes) -> 0 or
 // -errno. The caller holds the inode lock. May sleep.
 ENTRY inode_write_data
-    beqz    a2, 1b
+    bgez    a3, 1f
+    ld      a3, INODE_SIZE(a0)
+1:  beqz    a2, 6f
     addi    sp, sp, -80
     sd      ra, 72(sp)
     sd      s0, 64(sp)
@@ -171,7 +173,8 @@ ENTRY inode_write_data
     sub     t0, s1, s5
     beqz    t0, 5f
     mv      a0, t0
-5:  ld      ra, 72(sp)
+5:  mv      a1, s3
+    ld      ra, 72(sp)
     ld      s0, 64(sp)
     ld      s1, 56(sp)
     ld      s2, 48(sp)
@@ -181,6 +184,9 @@ ENTRY inode_write_data
     ld      s6, 16(sp)
     ld      s7, 8(sp)
     addi    sp, sp, 80
+    ret
+6:  mv      a1, a3
+    li      a0, 0
     ret
 END inode_write_data
 

@@ -48,10 +48,21 @@ ENTRY file_system_mount
     lwu     t5, SUPER_INODE_COUNT(a1)
     lwu     t6, SUPER_ROOT_INODE(a1)
     bgtu    t2, t1, .Lrefuse
-    bgeu    t3, t2, .Lrefuse
-    bgeu    t4, t2, .Lrefuse
+    beqz    t3, .Lrefuse
+    beqz    t4, .Lrefuse
     beqz    t6, .Lrefuse
     bgeu    t6, t5, .Lrefuse
+    li      a2, 8 * BUFFER_DATA_BYTES - 1   // bitmap and inode table lie before the data
+    add     a3, a2, t1
+    srli    a3, a3, 3 + BUFFER_DATA_SHIFT
+    add     a3, a3, t3
+    bgtu    a3, t2, .Lrefuse
+    li      a2, BUFFER_DATA_BYTES - 1
+    slli    a3, t5, DISK_INODE_SHIFT
+    add     a3, a3, a2
+    srli    a3, a3, BUFFER_DATA_SHIFT
+    add     a3, a3, t4
+    bgtu    a3, t2, .Lrefuse
 
     sw      t1, MOUNT_TOTAL_BLOCKS(s0)
     sw      t2, MOUNT_DATA_START(s0)

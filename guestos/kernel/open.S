@@ -7,149 +7,109 @@
 #include "inode.inc"
 #include "process.inc"
 #include "replug.inc"
+#include "syscall.inc"
 
 #define OPEN_FRAME          (PATH_MAX + 48)
 
     .text
 
-// sys_open(a0 user path) -> fd, for reading and writing at offset 0, or -errno.
-ENTRY sys_open
-    PATH_IS "trap", "open, not specialised"
-    addi    sp, sp, -OPEN_FRAME
-    sd      ra, PATH_MAX + 40(sp)
-    sd      s0, PATH_MAX + 32(sp)
-    sd      s1, PATH_MAX + 24(sp)
-    mv      a1, a0
-    mv      a0, sp
-    jal     path_from_user
-    bltz    a0, 1f
-    mv      a0, sp
-    jal     inode_lookup
-    bltz    a0, 1f
-    mv      s0, a0
-    li      a1, 1
-    jal     open_inode
-    bltz    a0, 2f
-    bnez    a1, 3f
-1:  ld      ra, PATH_MAX + 40(sp)
-    ld      s0, PATH_MAX + 32(sp)
-    ld      s1, PATH_MAX + 24(sp)
-    addi    sp, sp, OPEN_FRAME
-    ret
-2:  mv      s1, a0
-    mv      a0, s0
-    jal     inode_release
-    mv      a0, s1
-    j       1b
-3:  PATH_IS "trap", "open, specialised"
-    j       1b
-END sys_open
-
-// sys_creat(a0 user path) -> fd of that file, made if it was not there, emptied if it was; or -errno. It is there to be written,
-// so it is never specialised.
+// sys_creat(a0 user path) -> fd of that file for writing, made if it was not there, emptied if it was; or -errno.
 ENTRY sys_creat
     PATH_IS "trap", "creat"
+    li      a1, O_WRONLY | O_CREAT | O_TRUNC
+    j       .Lopen
+END sys_creat
+
+// sys_open(a0 user path, a1 flags) -> fd at offset 0, or -errno.
+ENTRY sys_open
+    PATH_IS "trap", "open, not specialised"
+.Lopen:
     addi    sp, sp, -OPEN_FRAME
     sd      ra, PATH_MAX + 40(sp)
     sd      s0, PATH_MAX + 32(sp)
     sd      s1, PATH_MAX + 24(sp)
     sd      s2, PATH_MAX + 16(sp)
+    mv      s2, a1                      // flags
+    andi    t0, a1, O_ACCMODE
+    li      t1, O_ACCMODE
+    beq     t0, t1, .Lbad_flags
     mv      a1, a0
     mv      a0, sp
     jal     path_from_user
-    bltz    a0, .Lcreat_return
+    bltz    a0, .Lopen_return
     mv      a0, sp
-    jal     path_walk
-    bltz    a0, .Lcreat_return
-    mv      s0, a0                      // the directory, locked
+    andi    t0, s2, O_CREAT
+    bnez    t0, .Lcreate
+    jal     inode_lookup
+    bltz    a0, .Lopen_return
+    mv      s0, a0                      // inode, referenced
+.Lfound:
+    lw      t0, INODE_VNODE + VNODE_TYPE(s0)
+    li      t1, VNODE_DIRECTORY
+    bne     t0, t1, 1f
+    andi    t0, s2, O_ACCMODE | O_TRUNC
     li      s1, -EISDIR
-    bnez    a1, 1f
-    mv      s2, a2
-    mv      a1, a2
-    jal     directory_find
-    mv      s1, a0
-    bgez    a0, 2f
-    li      t0, -ENOENT
-    bne     a0, t0, 1f
-    sd      a1, PATH_MAX + 8(sp)        // where its entry goes
-    ld      a0, INODE_MOUNT(s0)
-    li      a1, INODE_TYPE_REGULAR
-    jal     inode_allocate
-    mv      s1, a0
-    bltz    a0, 1f
-    mv      a2, a0
-    mv      a0, s0
+    bnez    t0, .Lopen_release
+1:  mv      a0, s0
     mv      a1, s2
-    ld      a3, PATH_MAX + 8(sp)
-    jal     directory_add
-    beqz    a0, 2f
-    mv      a2, a0
-    ld      a0, INODE_MOUNT(s0)
-    mv      a1, s1
-    mv      s1, a2
-    jal     inode_free
-    j       1f
-2:  ld      a0, INODE_MOUNT(s0)
-    mv      a1, s1
-    jal     inode_get
-    mv      s1, a0
-1:  mv      a0, s0                      // s1: inode, referenced, or -errno
-    jal     inode_unlock
-    mv      a0, s0
-    jal     inode_release
-    mv      a0, s1
-    bltz    a0, .Lcreat_return
-
-    mv      s0, s1
-    jal     inode_lock                  // to read it
-    mv      s1, a0
-    bltz    a0, .Lcreat_release
-    lw      s1, INODE_VNODE + VNODE_TYPE(s0)
-    mv      a0, s0
-    jal     inode_unlock
-    li      t0, VNODE_DIRECTORY
-    beq     s1, t0, .Lcreat_directory
-
-    // The guard comes before the file is emptied: nobody reads it through is_read any more, and whoever reads it otherwise
-    // takes the inode lock.
-    mv      a0, s0
-    li      a1, 0
     jal     open_inode
     mv      s1, a0
-    bltz    a0, .Lcreat_release
-    mv      a0, s0
-    jal     inode_lock
-    mv      s2, a0
-    bltz    a0, 4f
-    mv      a0, s0
-    jal     inode_truncate
-    mv      s2, a0
-    mv      a0, s0
-    jal     inode_unlock
-    bltz    s2, 4f
+    bltz    a0, .Lopen_release
+    bnez    a1, .Lspecialised
+    andi    t0, s2, O_TRUNC
+    bnez    t0, .Ltruncate
+.Lopened:
     mv      a0, s1
-.Lcreat_return:
+.Lopen_return:
     ld      ra, PATH_MAX + 40(sp)
     ld      s0, PATH_MAX + 32(sp)
     ld      s1, PATH_MAX + 24(sp)
     ld      s2, PATH_MAX + 16(sp)
     addi    sp, sp, OPEN_FRAME
     ret
-4:  mv      a0, s1                      // the descriptor releases the inode
+.Lspecialised:
+    PATH_IS "trap", "open, specialised"
+    j       .Lopened
+
+.Lcreate:
+    li      a1, INODE_TYPE_REGULAR
+    jal     inode_create                // a1: it was made just now
+    bltz    a0, .Lopen_return
+    mv      s0, a0
+    bnez    a1, .Lfound
+    andi    t0, s2, O_EXCL
+    beqz    t0, .Lfound
+    li      s1, -EEXIST
+    j       .Lopen_release
+
+    // The guard came before the file is emptied: nobody reads it through is_read any more, and whoever reads it otherwise takes
+    // the inode lock.
+.Ltruncate:
+    lw      t0, INODE_VNODE + VNODE_TYPE(s0)
+    li      t1, VNODE_REGULAR
+    bne     t0, t1, .Lopened            // devices have nothing to empty
+    mv      a0, s0
+    li      a1, 0
+    jal     inode_set_size
+    bgez    a0, .Lopened
+    mv      s2, a0
+    mv      a0, s1                      // the descriptor releases the inode
     jal     sys_close
     mv      a0, s2
-    j       .Lcreat_return
-.Lcreat_directory:
-    li      s1, -EISDIR
-.Lcreat_release:
+    j       .Lopen_return
+
+.Lopen_release:
     mv      a0, s0
     jal     inode_release
     mv      a0, s1
-    j       .Lcreat_return
-END sys_creat
+    j       .Lopen_return
+.Lbad_flags:
+    li      a0, -EINVAL
+    j       .Lopen_return
+END sys_open
 
-// open_inode(a0 inode, referenced, a1 = 1 if reading may be specialised) -> a0 = fd in the current process, to which the reference
-// passes, or -errno; a1 = 1 if it was specialised. The caller holds no lock. May sleep.
+// open_inode(a0 inode, referenced, a1 flags) -> a0 = fd in the current process, to which the reference passes, or -errno; a1 = 1 if
+// its read was specialised: what is opened to be read, and not to be emptied first. The caller holds no lock. May sleep.
 open_inode:
     addi    sp, sp, -48
     sd      ra, 40(sp)
@@ -164,12 +124,18 @@ open_inode:
     mv      s2, a0
     addi    a0, s0, INODE_VNODE
     mv      a1, s0
+    mv      a2, s1
     jal     descriptor_create
     bltz    a0, 1f
     mv      s3, a0
-    neg     a1, s1
-    and     a1, a1, a0                  // the descriptor, or 0
-    mv      a0, s0
+    li      a1, 0
+    andi    t0, s1, O_ACCMODE
+    addi    t0, t0, -O_WRONLY
+    beqz    t0, 2f
+    andi    t0, s1, O_TRUNC
+    bnez    t0, 2f
+    mv      a1, s3
+2:  mv      a0, s0
     jal     guard_open
     ld      t0, HART_PROCESS(tp)
     slli    t1, s2, 3
@@ -186,8 +152,8 @@ open_inode:
     ret
     .size open_inode, . - open_inode
 
-// path_from_user(a0 kernel address of PATH_MAX bytes, a1 user path) -> a0 = 0 or -errno.
-path_from_user:
+// path_from_user(a0 kernel address of PATH_MAX bytes, a1 user path) -> a0 = its length, or -errno. Clobbers t0-t4, a1, a2.
+ENTRY path_from_user
     addi    sp, sp, -16
     sd      ra, 8(sp)
     li      a2, PATH_MAX
@@ -197,4 +163,4 @@ path_from_user:
 1:  ld      ra, 8(sp)
     addi    sp, sp, 16
     ret
-    .size path_from_user, . - path_from_user
+END path_from_user

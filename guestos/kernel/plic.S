@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The platform-level interrupt controller. Every hart listens to the disk in its S-mode context; whoever claims first serves it.
+// The platform-level interrupt controller. Every hart listens to the disk and the console in its S-mode context; whoever claims first serves it.
 
 #include "assembly.inc"
 #include "layout.inc"
@@ -21,10 +21,12 @@ ENTRY plic_initialise
     addi    t0, t0, 4
     addi    t1, t1, -1
     bnez    t1, 1b
+    li      t0, PLIC
+    sw      t2, 4 * UART_IRQ(t0)
     ret
 END plic_initialise
 
-// plic_start_hart: lets this hart's S-mode have the virtio interrupts. Clobbers t0-t2.
+// plic_start_hart: lets this hart's S-mode have the virtio and UART interrupts. Clobbers t0-t2.
 ENTRY plic_start_hart
     ld      t0, HART_ID(tp)
     slli    t0, t0, 1
@@ -32,7 +34,7 @@ ENTRY plic_start_hart
     slli    t1, t0, PLIC_ENABLE_SHIFT
     li      t2, PLIC_ENABLE
     add     t1, t1, t2
-    li      t2, ((1 << VIRTIO_SLOTS) - 1) << VIRTIO_IRQ
+    li      t2, (((1 << VIRTIO_SLOTS) - 1) << VIRTIO_IRQ) | (1 << UART_IRQ)
     sw      t2, 0(t1)
     slli    t1, t0, PLIC_CONTEXT_SHIFT
     li      t2, PLIC_CONTEXT
@@ -56,6 +58,8 @@ ENTRY plic_handle
 .Lclaim:
     lwu     s1, PLIC_CLAIM(s0)
     beqz    s1, .Ldone                  // another hart was faster, or there is no more
+    li      t0, UART_IRQ
+    beq     s1, t0, .Lconsole
     la      t0, disk_irq
     lwu     t0, 0(t0)
     bne     s1, t0, .Lcomplete
@@ -63,6 +67,9 @@ ENTRY plic_handle
 .Lcomplete:
     sw      s1, PLIC_CLAIM(s0)
     j       .Lclaim
+.Lconsole:
+    jal     console_interrupt
+    j       .Lcomplete
 .Ldone:
     ld      ra, 0(sp)
     ld      s0, 8(sp)

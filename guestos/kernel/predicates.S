@@ -6,6 +6,7 @@
 #include "inode.inc"
 #include "predicate.inc"
 #include "specialise.inc"
+#include "syscall.inc"
 
     .text
 
@@ -14,6 +15,10 @@
 // one of them is released.
 
 check_fs_constant:
+    ld      t1, DESCRIPTOR_FILE(a0)
+    lw      t1, FILE_FLAGS(t1)
+    andi    t1, t1, O_WRONLY | O_APPEND // it cannot be read, or every write moves the offset first
+    bnez    t1, .Lno
     lw      t1, INODE_VNODE + VNODE_TYPE(a1)
     addi    t1, t1, -VNODE_REGULAR
     bnez    t1, .Lno

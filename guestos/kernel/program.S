@@ -37,7 +37,8 @@
 
     .text
 // program_load: a0 = root of an address space without user pages, a1 = path (kernel string).
-// Result a0 = entry address, -ENOEXEC for what is no proper program, or another -errno. May sleep. On failure some pages may be
+// Result a0 = entry address, a1 = the first page behind its last segment; or a0 = -ENOEXEC for what is no proper program, or another
+// -errno. May sleep. On failure some pages may be
 // mapped: page_table_destroy frees them. Clobbers every caller-saved register.
 ENTRY program_load
     addi    sp, sp, -64 - ELF_HEADER_SIZE - 64
@@ -47,8 +48,10 @@ ENTRY program_load
     sd      s2, 24(sp)
     sd      s3, 32(sp)
     sd      s4, 40(sp)
+    sd      s5, 48(sp)
     mv      s0, a0
     mv      a0, a1
+    li      s5, USER_BASE               // end of the segments so far
     jal     inode_lookup
     bltz    a0, .Lreturn
     mv      s1, a0
@@ -103,7 +106,12 @@ ENTRY program_load
     ld      t1, SEGMENT_FILE_SIZE(a2)
     sltu    t0, t0, t1
     or      s4, s4, t0
-1:  mv      a0, s0
+1:  ld      t0, SEGMENT_ADDRESS(a2)
+    ld      t1, SEGMENT_SIZE(a2)
+    add     t0, t0, t1
+    bgeu    s5, t0, 2f
+    mv      s5, t0
+2:  mv      a0, s0
     mv      a1, s1
     jal     segment_load
     bltz    a0, .Lrelease
@@ -125,8 +133,13 @@ ENTRY program_load
     mv      a0, s1
     jal     inode_release
     mv      a0, s4
+    li      t0, PAGE_SIZE - 1
+    add     a1, s5, t0
+    srli    a1, a1, PAGE_SHIFT
+    slli    a1, a1, PAGE_SHIFT
 .Lreturn:
     ld      ra, 0(sp)
+    ld      s5, 48(sp)
     ld      s0, 8(sp)
     ld      s1, 16(sp)
     ld      s2, 24(sp)

@@ -8,6 +8,7 @@
 #include "process.inc"
 #include "replug.inc"
 #include "replug_invoke.inc"
+#include "syscall.inc"
 
 #define READ_FRAME          32
 
@@ -20,28 +21,12 @@ ENTRY sys_read
     ld      t0, HART_PROCESS(tp)
     slli    t1, a0, 3
     add     t0, t0, t1
-    ld      t0, PROCESS_DESCRIPTORS(t0)
-    beqz    t0, .Lnot_yet
-    mv      a0, t0
-.Lstep_1:
+    ld      a0, PROCESS_DESCRIPTORS(t0)
+    beqz    a0, .Lno_descriptor
     PATH_BEGIN "invocation"
     REPLUG_INVOKE a0, read
 .Lno_descriptor:
     li      a0, -EBADF
-    ret
-
-    // Perhaps a standard descriptor that was never used.
-.Lnot_yet:
-    addi    sp, sp, -32
-    sd      ra, 24(sp)
-    sd      a1, 16(sp)
-    sd      a2, 8(sp)
-    jal     descriptor_of
-    ld      ra, 24(sp)
-    ld      a1, 16(sp)
-    ld      a2, 8(sp)
-    addi    sp, sp, 32
-    bgez    a0, .Lstep_1
     ret
 END sys_read
 
@@ -64,6 +49,10 @@ ENTRY read
     mv      s1, a1
     mv      s2, a2
     ld      s0, DESCRIPTOR_FILE(a0)
+    lw      t0, FILE_FLAGS(s0)
+    andi    t0, t0, O_ACCMODE
+    addi    t0, t0, -O_WRONLY
+    beqz    t0, .Lnot_readable
     mv      a0, s0
     jal     file_acquire
     mv      a3, a1
@@ -79,6 +68,7 @@ ENTRY read
 1:  mv      a0, s0
     jal     file_advance
     mv      a0, s1
+.Lread_return:
     ld      ra, 24(sp)
     ld      s0, 16(sp)
     ld      s1, 8(sp)
@@ -100,6 +90,9 @@ ENTRY read
     addi    sp, sp, READ_FRAME
     PATH_BEGIN "invocation"
     REPLUG_INVOKE a0, read
+.Lnot_readable:
+    li      a0, -EBADF
+    j       .Lread_return
 END read
 
 // Where a reader that has been in the holding tank comes out when the descriptor is no longer specialised.

@@ -7,10 +7,7 @@
 #include "inode.inc"
 #include "process.inc"
 #include "replug.inc"
-
-#define SEEK_SET            0
-#define SEEK_CURRENT        1
-#define SEEK_END            2
+#include "syscall.inc"
 
     .text
 
@@ -39,8 +36,9 @@ ENTRY sys_lseek
     addi    a0, a0, PROCESS_LOCK
     jal     sleep_lock_acquire
 
-    ld      s3, DESCRIPTOR_FILE(s0)     // an open file keeps its vnode
-    ld      a0, FILE_VNODE(s3)
+    ld      s3, DESCRIPTOR_FILE(s0)
+    mv      a0, s3
+    jal     file_acquire                // nobody who shares it is in the middle of a read or write
     ld      t0, VNODE_OPERATIONS(a0)
     ld      t0, VNODE_OP_SIZE(t0)
     jalr    t0
@@ -71,6 +69,9 @@ ENTRY sys_lseek
 
 .Lseek_unlock:
     mv      s0, a0
+    mv      a0, s3
+    li      a1, 0
+    jal     file_advance
     ld      a0, HART_PROCESS(tp)
     addi    a0, a0, PROCESS_LOCK
     jal     sleep_lock_release

@@ -25,6 +25,25 @@ DATA system_call_table
     .8byte  sys_read
     .8byte  sys_lseek
     .8byte  sys_write
+    .8byte  sys_fork
+    .8byte  sys_exec
+    .8byte  sys_dup
+    .8byte  sys_dup2
+    .8byte  sys_pipe
+    .8byte  sys_socketpair
+    .8byte  sys_unlink
+    .8byte  sys_mkdir
+    .8byte  sys_chdir
+    .8byte  sys_truncate
+    .8byte  sys_ftruncate
+    .8byte  sys_stat
+    .8byte  sys_fstat
+    .8byte  sys_fcntl
+    .8byte  sys_sbrk
+    .8byte  sys_getpid
+    .8byte  sys_sleep
+    .8byte  sys_kill
+    .8byte  sys_signal
     .if     (. - system_call_table) - 8 * SYSCALL_COUNT
     .error  "system_call_table does not match SYSCALL_COUNT"
     .endif

@@ -133,9 +133,12 @@ ENTRY interrupt
     andi    a0, a0, 0xff
     addi    a0, a0, -9
     beqz    a0, .Lexternal
-    // Software interrupt: the M-mode stub's word that the timer ticked (or that a hart took us for idle: then there is no harm).
+    // Software interrupt: the M-mode stub's word that the timer ticked, or that there is a signal (or that a hart took us for idle:
+    // then there is no harm).
     csrci   sip, INTERRUPT_SOFTWARE
+    jal     timer_tick
     jal     preempt
+    jal     signal_deliver
     ld      ra, 0(sp)
     addi    sp, sp, 16
     ret

@@ -146,6 +146,100 @@ ENTRY page_table_destroy
     ret
 END page_table_destroy
 
+// address_space_copy: a0 = root. Result a0 = root of another address space with copies of all its user pages, or 0 if memory ran
+// out.
+ENTRY address_space_copy
+    addi    sp, sp, -64
+    sd      ra, 0(sp)
+    sd      s0, 8(sp)
+    sd      s1, 16(sp)
+    sd      s2, 24(sp)
+    sd      s3, 32(sp)
+    sd      s4, 40(sp)
+    sd      s5, 48(sp)
+    sd      s6, 56(sp)
+    ld      s1, 8*USER_GIGAPAGE(a0)
+    jal     page_table_create
+    mv      s0, a0
+    beqz    a0, .Lcopied
+    beqz    s1, .Lcopied
+    srli    s1, s1, PTE_PPN_SHIFT
+    slli    s1, s1, PAGE_SHIFT          // table of megapages
+    li      s2, USER_BASE               // address at hand
+    li      s6, USER_END
+.Lcopy_megapage:
+    srli    t0, s2, 21
+    andi    t0, t0, 511
+    slli    t0, t0, 3
+    add     t0, t0, s1
+    ld      s3, 0(t0)
+    bnez    s3, 1f
+    li      t0, MEGAPAGE_SIZE
+    add     s2, s2, t0
+    j       .Lcopy_next
+1:  srli    s3, s3, PTE_PPN_SHIFT
+    slli    s3, s3, PAGE_SHIFT          // table of pages
+.Lcopy_page:
+    srli    t0, s2, PAGE_SHIFT
+    andi    t0, t0, 511
+    slli    t0, t0, 3
+    add     t0, t0, s3
+    ld      s4, 0(t0)
+    beqz    s4, 3f
+    jal     page_allocate
+    beqz    a0, .Lcopy_failed
+    mv      s5, a0
+    slli    a1, s4, 10
+    srli    a1, a1, 10 + PTE_PPN_SHIFT
+    slli    a1, a1, PAGE_SHIFT
+    li      t6, PAGE_SIZE
+    add     t6, t6, a0
+2:  ld      t0, 0(a1)
+    ld      t1, 8(a1)
+    ld      t2, 16(a1)
+    ld      t3, 24(a1)
+    sd      t0, 0(a0)
+    sd      t1, 8(a0)
+    sd      t2, 16(a0)
+    sd      t3, 24(a0)
+    addi    a1, a1, 32
+    addi    a0, a0, 32
+    bltu    a0, t6, 2b
+    mv      a0, s0
+    mv      a1, s2
+    mv      a2, s5
+    andi    a3, s4, 0xff                // the flags
+    jal     page_map
+    bnez    a0, .Lcopy_unmapped
+3:  li      t0, PAGE_SIZE
+    add     s2, s2, t0
+    srli    t0, s2, PAGE_SHIFT
+    andi    t0, t0, 511
+    bnez    t0, .Lcopy_page
+.Lcopy_next:
+    bltu    s2, s6, .Lcopy_megapage
+    mv      a0, s0
+.Lcopied:
+    ld      ra, 0(sp)
+    ld      s0, 8(sp)
+    ld      s1, 16(sp)
+    ld      s2, 24(sp)
+    ld      s3, 32(sp)
+    ld      s4, 40(sp)
+    ld      s5, 48(sp)
+    ld      s6, 56(sp)
+    addi    sp, sp, 64
+    ret
+.Lcopy_unmapped:
+    mv      a0, s5
+    jal     page_free
+.Lcopy_failed:
+    mv      a0, s0
+    jal     page_table_destroy
+    li      a0, 0
+    j       .Lcopied
+END address_space_copy
+
     .bss
     .balign 8
 DATA kernel_root                        // the kernel's own root table

@@ -6,6 +6,7 @@
 #include "inode.inc"
 #include "replug.inc"
 #include "replug_invoke.inc"
+#include "syscall.inc"
 
     .text
 
@@ -35,6 +36,10 @@ ENTRY write
     mv      s0, a0
     mv      s1, a1
     mv      s2, a2
+    ld      t0, DESCRIPTOR_FILE(a0)
+    lw      t0, FILE_FLAGS(t0)
+    andi    t0, t0, O_ACCMODE
+    beqz    t0, .Lnot_writable          // opened for reading only
     jal     guard_write
     lw      t0, DESCRIPTOR_SPECIALISED(s0)
     bnez    t0, .Lspecialised           // still: at a level that can write
@@ -44,22 +49,34 @@ ENTRY write
     mv      a3, a1
     mv      a1, s1
     mv      a2, s2
-    ld      t0, VNODE_OPERATIONS(a0)
+    lw      s2, FILE_FLAGS(s0)
+    andi    s2, s2, O_APPEND
+    beqz    s2, 3f
+    li      a3, -1                      // at the end, wherever that is once the file is locked
+3:  ld      t0, VNODE_OPERATIONS(a0)
     ld      t0, VNODE_OP_WRITE(t0)
-    jalr    t0
+    jalr    t0                          // a1: the offset behind what was written
     mv      s1, a0
-    mv      a1, a0
-    bgez    a1, 1f
-    li      a1, 0                       // an error moves nothing
+    li      t0, 0                       // an error moves nothing
+    bltz    a0, 1f
+    mv      t0, a0
+    beqz    s2, 1f
+    ld      t0, FILE_OFFSET(s0)         // appending moves to the end; nobody else moves this offset while we are here
+    sub     t0, a1, t0
 1:  mv      a0, s0
+    mv      a1, t0
     jal     file_advance
     mv      a0, s1
+.Lwrite_return:
     ld      ra, 40(sp)
     ld      s0, 32(sp)
     ld      s1, 24(sp)
     ld      s2, 16(sp)
     addi    sp, sp, 48
     ret
+.Lnot_writable:
+    li      a0, -EBADF
+    j       .Lwrite_return
 .Lspecialised:
     mv      a0, s0
     mv      a1, s1

@@ -5,6 +5,7 @@
 // to the file /contend_stop.
 
 #include "assembly.inc"
+#include "syscall.inc"
 
 #define ROUNDS              200
 #define CALLS               300             /* reads in a round */
@@ -15,7 +16,6 @@
 #define CHILD_BYTES         64
 #define DELAY_MASK          0x7fff          /* turns of a child's delay loop, at most */
 #define PATH_BYTES          256
-#define SEEK_SET            0
 #define CHILD_MARK          '+'
 
     .text
@@ -86,6 +86,7 @@ ENTRY contend
 
 .Lround:
     mv      a0, s0
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s5, a0
@@ -183,11 +184,13 @@ ENTRY disturb
     mv      s1, a0
 1:  li      s2, CHILD_ROUNDS
     la      a0, .Lstop_path
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s5, a0
 .Ldisturb:
     mv      a0, s0
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s4, a0
@@ -244,6 +247,7 @@ ENTRY read_reference
     sd      ra, 24(sp)
     sd      s0, 16(sp)
     sd      s1, 8(sp)
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s0, a0

@@ -3,15 +3,13 @@
 // ways and checks what it reads back.
 
 #include "assembly.inc"
+#include "syscall.inc"
 #include "errno.inc"
 
 #define TIMES               64
 #define CHUNK               5000            /* bytes a write: blocks are crossed at ever other places */
 #define CHUNKS              14              /* in all more than the 12 direct blocks hold */
 #define FAR_AWAY            300000          /* offset of a byte behind a hole */
-#define SEEK_SET            0
-#define SEEK_CURRENT        1
-#define SEEK_END            2
 
     .text
 ENTRY main
@@ -22,6 +20,7 @@ ENTRY main
     mv      s0, a0
     jal     open_often                  // unshared
     mv      a0, s0
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s1, a0
@@ -56,6 +55,7 @@ ENTRY open_often
     mv      s0, a0
     li      s1, TIMES
 1:  mv      a0, s0
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     jal     close
@@ -136,6 +136,7 @@ ENTRY read_scratch
     sd      s1, 8(sp)
     sd      s2, 0(sp)
     la      a0, .Lscratch
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s0, a0
@@ -191,6 +192,7 @@ ENTRY write_while_unshared
     sd      ra, 8(sp)
     sd      s0, 0(sp)
     la      a0, .Lscratch
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s0, a0
@@ -263,6 +265,7 @@ ENTRY write_far_away
     sd      ra, 8(sp)
     sd      s0, 0(sp)
     la      a0, .Lscratch
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s0, a0
@@ -281,6 +284,7 @@ ENTRY write_far_away
     jal     close
     bnez    a0, .Lclose_failed
     la      a0, .Lscratch               // unshared again: through the specialised read, if there is one
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s0, a0
@@ -320,6 +324,7 @@ ENTRY empty_scratch
     sd      s0, 16(sp)
     sd      s1, 8(sp)
     la      a0, .Lscratch
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s0, a0

@@ -2,6 +2,7 @@
 // /opener PATH: opens the file, reads all of it 4096 bytes a call, and prints its checksum. /reader starts it to share the file.
 
 #include "assembly.inc"
+#include "syscall.inc"
 
 #define CALL_BYTES          4096
 
@@ -9,6 +10,7 @@
 ENTRY main
     addi    sp, sp, -32
     sd      ra, 24(sp)
+    li      a1, O_RDWR
     jal     open
     mv      s0, a0                      // descriptor
     li      s1, 0                       // bytes

@@ -3,13 +3,12 @@
 // /opener on the same file and reads on without waiting.
 
 #include "assembly.inc"
+#include "syscall.inc"
 #include "errno.inc"
 #include "layout.inc"
 
 #define BUFFER_BYTES        65536
 #define FIRST_BYTES         1048576         /* so much of a longer file is read 1 byte a call */
-#define SEEK_SET            0
-#define SEEK_END            2
 
     .text
 ENTRY main
@@ -48,6 +47,7 @@ ENTRY read_file
     sd      s7, 24(sp)
     mv      s0, a0                      // path
     mv      s1, a1                      // bytes a call
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s2, a0                      // descriptor
@@ -152,6 +152,7 @@ ENTRY bad_pointers
     sd      s1, 24(sp)
     sd      s2, 16(sp)
     mv      s0, a0
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s1, a0                      // read through this one
@@ -168,6 +169,7 @@ ENTRY bad_pointers
     mv      a0, s1
     jal     read_badly
     mv      a0, s0
+    li      a1, O_RDWR
     jal     open
     bltz    a0, .Lopen_failed
     mv      s2, a0

@@ -12,7 +12,7 @@ from random_programs import BASE, DATA, HANDLER, RAM, parcel, programs, word
 
 from emulator import Machine, MachineOptions
 from emulator.engine import Engine, EngineConfig
-from guestos.images import Built, build_all
+from guestos.images import SCENARIO, Built, build_all
 
 # Step over what trapped (its length is in its low two bits), counting traps in x31; a fetch fault ends the
 # program.
@@ -101,7 +101,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_kernel_run_replayed_instruction_by_instruction(built: Built, harts: int, quantum: int) -> None:
     """The slices that a run by blocks had, run by instruction: the same console, counts and state hash."""
     consoles = (bytearray(), bytearray())
-    options = MachineOptions(harts=harts, quantum=quantum, disk=built.disk)
+    options = MachineOptions(harts=harts, quantum=quantum, disk=built.disk, bootargs=SCENARIO)
     with Machine(built.kernel, options, consoles[0].extend) as blocks:
         blocks.engine.record_schedule()
         outcome = blocks.run(2_000_000_000)

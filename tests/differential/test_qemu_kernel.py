@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Machine, MachineOptions
-from guestos.images import Built, build_all
+from guestos.images import SCENARIO, Built, build_all
 from guestos.sample import sample_text
 
 HARTS = 4
@@ -44,7 +44,7 @@ def replugs(console: str) -> Counter[str]:
 
 def on_replug(built: Built) -> str:
     console = bytearray()
-    options = MachineOptions(harts=HARTS, quantum=200, disk=built.disk)
+    options = MachineOptions(harts=HARTS, quantum=200, disk=built.disk, bootargs=SCENARIO)
     with Machine(built.kernel, options, console=console.extend) as machine:
         outcome = machine.run(10_000_000_000)
     assert (outcome.reason, outcome.status) == ("exit", 0), console.decode()
@@ -59,7 +59,8 @@ def on_qemu(built: Built, qemu: str, scratch: Path) -> str:
         [qemu, "-machine", "virt", "-bios", "none", "-smp", str(HARTS), "-m", "128M", "-nographic",
          "-global", "virtio-mmio.force-legacy=false",
          "-drive", f"file={disk},if=none,format=raw,id=d0",
-         "-device", "virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0", "-kernel", str(built.kernel)],
+         "-device", "virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0", "-kernel", str(built.kernel),
+         "-append", SCENARIO],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=240, check=False,
     )  # fmt: skip
     console = done.stdout.decode(errors="replace")

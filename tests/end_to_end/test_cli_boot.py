@@ -206,7 +206,15 @@ def test_check_determinism_in_many_steps(replug: Replug, guest: Guest) -> None:
 
 
 def test_our_guest_is_the_same_twice(replug: Replug) -> None:
-    done = replug("boot", "--check-determinism", "--max-instructions", "20000000", timeout=600)
+    done = replug(
+        "boot",
+        "--append",
+        "init=/paper",
+        "--check-determinism",
+        "--max-instructions",
+        "20000000",
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     assert b"deterministic: 20,000,0" in done.stderr
 

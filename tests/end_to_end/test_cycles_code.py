@@ -15,7 +15,7 @@ from emulator import MachineOptions
 from emulator.cycles.code import CodeCosts
 from emulator.cycles.models import IDEAL
 from emulator.cycles.scenario import run_image
-from guestos.images import build_all
+from guestos.images import SCENARIO, build_all
 from toolchain.image import Image
 
 # A function that is called 10 times, has a label inside it, and is followed by one that is never called.
@@ -162,7 +162,7 @@ def test_kernel_and_its_programs_add_up(tmp_path: Path) -> None:
     built = build_all(tmp_path, data=b"some text\n" * 30_000)
     run = run_image(
         built.kernel,
-        MachineOptions(harts=4, quantum=200, disk=built.disk),
+        MachineOptions(harts=4, quantum=200, disk=built.disk, bootargs=SCENARIO),
         [IDEAL],
         max_instructions=30_000_000,
         with_code=True,

@@ -11,7 +11,16 @@ from emulator import MachineOptions
 from emulator.cycles.models import IDEAL
 from emulator.cycles.paths import PathCost
 from emulator.cycles.scenario import run_image
-from guestos.images import INCLUDE, Image, build, disk_files, kernel_image, measure_images, user_images
+from guestos.images import (
+    INCLUDE,
+    SCENARIO,
+    Image,
+    build,
+    disk_files,
+    kernel_image,
+    measure_images,
+    user_images,
+)
 from toolchain.assemble import assemble
 from toolchain.disk import create_image
 
@@ -94,7 +103,13 @@ def test_kernel_paths(
 ) -> None:
     """In the kernel other harts interfere with some calls; the least cost of a call is free of that."""
     disk, plain = plain_kernel()
-    padded = costs_of(with_nops(kernel_image(), source, before, tmp_path), harts=4, quantum=200, disk=disk)
+    padded = costs_of(
+        with_nops(kernel_image(), source, before, tmp_path),
+        harts=4,
+        quantum=200,
+        disk=disk,
+        bootargs=SCENARIO,
+    )
     for row in raised:
         assert padded[row].instructions.min == plain[row].instructions.min + NOPS, row
     for row in untouched:
@@ -109,5 +124,5 @@ def plain_kernel(
     kernel = build(kernel_image(), out)
     programs = {f"/{Path(image.name).stem}": build(image, out) for image in user_images()}
     disk = create_image(out / "disk.img", disk_files(programs, DATA))
-    costs = costs_of(kernel, harts=4, quantum=200, disk=disk)
+    costs = costs_of(kernel, harts=4, quantum=200, disk=disk, bootargs=SCENARIO)
     return lambda: (disk, costs)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Machine, MachineOptions
-from guestos.images import Built, build_all, disk_files
+from guestos.images import SCENARIO, Built, build_all, disk_files
 from toolchain.disk import check_image, create_image, extract_image
 
 FIRST = 1 << 20  # so much of the file is read 1 byte a call
@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def boot(kernel: Path, disk: Path, *, harts: int = 4, write: bool = False) -> tuple[int, str]:
     """Exit status and console of a whole run."""
     console = bytearray()
-    options = MachineOptions(harts=harts, disk=disk, disk_write=write)
+    options = MachineOptions(harts=harts, disk=disk, disk_write=write, bootargs=SCENARIO)
     with Machine(kernel, options, console=console.extend) as machine:
         outcome = machine.run(5_000_000_000)
         assert outcome.reason == "exit", f"{outcome}\n{console.decode()}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Machine, MachineOptions
-from guestos.images import GUESTOS, Built, build_all, disk_files
+from guestos.images import GUESTOS, SCENARIO, Built, build_all, disk_files
 from toolchain.assemble import assemble
 from toolchain.disk import create_image
 
@@ -122,7 +122,7 @@ def fault(kernel: Path, programs: dict[str, Path], data: bytes, quantum: int) ->
     """What is wrong with a whole run of this kernel, or None."""
     disk = create_image(kernel.with_name("disk.img"), disk_files(programs, data))
     console = bytearray()
-    options = MachineOptions(harts=4, quantum=quantum, disk=disk)
+    options = MachineOptions(harts=4, quantum=quantum, disk=disk, bootargs=SCENARIO)
     with Machine(kernel, options, console=console.extend) as machine:
         outcome = machine.run(LIMIT)
     text = console.decode(errors="replace")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator import Machine, MachineOptions, ReplugError
-from guestos.images import Built, build_all
+from guestos.images import SCENARIO, Built, build_all
 
 Guest = Callable[[str], Path]
 HARTS = 4
@@ -22,7 +22,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture
 def machine(built: Built) -> Iterator[Machine]:
-    with Machine(built.kernel, MachineOptions(harts=HARTS, quantum=200, disk=built.disk)) as made:
+    with Machine(
+        built.kernel, MachineOptions(harts=HARTS, quantum=200, disk=built.disk, bootargs=SCENARIO)
+    ) as made:
         yield made
 
 
@@ -45,7 +47,9 @@ def test_the_same_future_after_every_snapshot(machine: Machine) -> None:
 @given(data=st.data())
 def test_any_way_back_and_forth(built: Built, data: st.DataObject) -> None:
     """Moves at random; the same instruction number always has the same hash."""
-    with Machine(built.kernel, MachineOptions(harts=HARTS, quantum=200, disk=built.disk)) as machine:
+    with Machine(
+        built.kernel, MachineOptions(harts=HARTS, quantum=200, disk=built.disk, bootargs=SCENARIO)
+    ) as machine:
         machine.run(data.draw(st.integers(0, 3_000_000)))
         known: dict[tuple[int, int], str] = {}
         stack = [machine.snapshot()]

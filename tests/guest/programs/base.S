@@ -38,7 +38,7 @@ ENTRY main
     TRY     "write, nothing at null", write, 1, 0, 0
     TRY     "wait, no child", wait, 0, 0, 0
     TRY     "call 0", call_0, 0, 0, 0
-    TRY     "call 11", call_11, 0, 0, 0
+    TRY     "call 100", call_100, 0, 0, 0
     TRY     "call -1", call_minus_1, 0, 0, 0
     la      a0, path_missing
     li      a1, 0
@@ -200,8 +200,8 @@ call_0:
     li      a7, 0
     ecall
     ret
-call_11:
-    li      a7, 11
+call_100:
+    li      a7, 100
     ecall
     ret
 call_minus_1:

@@ -2,6 +2,7 @@
 // What the argument asks for: see the ends of this file's routines. Runs as /child, made by base.S.
 
 #include "assembly.inc"
+#include "syscall.inc"
 
     .text
 ENTRY main
@@ -74,6 +75,7 @@ short:
 // The checksum of /data, read a page at a time.
 file:
     la      a0, path_data
+    li      a1, O_RDWR
     jal     open
     bltz    a0, failed
     mv      s0, a0
@@ -102,6 +104,7 @@ file:
 // All small sizes at all alignments of both sides, and the checksum of what arrived; then pointers that turn bad on the way.
 copies:
     la      a0, path_data
+    li      a1, O_RDWR
     jal     open
     bltz    a0, failed
     mv      s0, a0

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// /init: runs the other programs one after the other, each on a file. Its exit ends the machine: status 0 if all were good.
+// /paper: runs the programs of the report one after the other, each on a file. As the first process (boot argument init=/paper) its exit
+// ends the machine: status 0 if all were good.
 // /sample is on the disk only when /data is too small for many reads of 64 KB, or too large for the buffer cache.
 
 #include "assembly.inc"
+#include "syscall.inc"
 
     .text
 // main: result 0, or 1 as soon as a program cannot be started or fails.
@@ -16,6 +18,7 @@ ENTRY main
     ld      t0, 16(s0)
     beqz    t0, 5f
     ld      a0, 8(s0)                   // may be missing: only if it is there
+    li      a1, O_RDWR
     jal     open
     bltz    a0, 6f
     jal     close
