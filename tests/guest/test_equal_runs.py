@@ -22,7 +22,7 @@ from emulator import Machine, MachineOptions
 from emulator.cycles.models import MODELS
 from emulator.engine.build import engine_sources
 from emulator.pool import run_all
-from guestos.images import Built, build_all
+from guestos.images import SCENARIO, Built, build_all
 
 Guest = Callable[[str], Path]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -55,14 +55,16 @@ def test_another_input_is_another_run(job: Job, wanted: str) -> None:
 
 def test_beside_other_machines(job: Job, built: Built, wanted: str) -> None:
     """Two machines in turns, with a third of another kind made, run and dropped in between."""
-    options = MachineOptions(harts=job.harts, quantum=job.quantum, disk=job.disk)
+    options = MachineOptions(harts=job.harts, quantum=job.quantum, disk=job.disk, bootargs=SCENARIO)
     with Machine(built.kernel, options) as one, Machine(built.kernel, options) as two:
         for number, (instructions, text) in enumerate(job.inputs):
             for machine in (one, two):
                 end = machine.engine.total_instret + instructions
                 while machine.engine.total_instret < end:
                     machine.run(min(100_000 + number, end - machine.engine.total_instret))
-                    with Machine(built.kernel, MachineOptions(harts=2, disk=built.disk)) as third:
+                    with Machine(
+                        built.kernel, MachineOptions(harts=2, disk=built.disk, bootargs=SCENARIO)
+                    ) as third:
                         third.run(5000)
                 machine.type(text)
         assert one.run().reason == two.run().reason == "exit"

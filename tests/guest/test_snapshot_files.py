@@ -18,7 +18,7 @@ from emulator import Machine, MachineOptions, ReplugError
 from emulator.devices.virtio_block import VirtioBlock
 from emulator.snapshot import VERSION, SavedMachine
 from emulator.token import Token
-from guestos.images import Built, build_all
+from guestos.images import SCENARIO, Built, build_all
 
 Guest = Callable[[str], Path]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def kernel(built: Built) -> Machine:
-    return Machine(built.kernel, MachineOptions(harts=HARTS, quantum=200, disk=built.disk))
+    return Machine(built.kernel, MachineOptions(harts=HARTS, quantum=200, disk=built.disk, bootargs=SCENARIO))
 
 
 def elsewhere(file: Path, image: Path, disk: Path | None, *lengths: int) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from emulator import Machine, MachineOptions, ReplugError
 from emulator.devices.virtio_block import VirtioBlock
 from emulator.engine import PAGE_SIZE
-from guestos.images import Built, build_all
+from guestos.images import SCENARIO, Built, build_all
 
 Guest = Callable[[str], Path]
 RAM = 0x8000_0000
@@ -185,13 +185,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def kernel(built: Built) -> Iterator[Machine]:
     """With requests to the disk under way, sectors changed, input unread."""
     with Machine(
-        built.kernel, MachineOptions(harts=2, quantum=200, memory=32 << 20, disk=built.disk)
+        built.kernel,
+        MachineOptions(harts=2, quantum=200, memory=32 << 20, disk=built.disk, bootargs=SCENARIO),
     ) as made:
         block = next(device for device in made.bus.devices if isinstance(device, VirtioBlock))
         while not block._under_way:
             assert made.run(5_000).reason == "limit"
         block.disk.write(2, bytes(range(256)) * 4)
-        made.type(b"unread")
+        made.type(b"unread text")
         yield made
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from emulator import Machine, MachineOptions
 from emulator.cycles.models import MODELS
 from emulator.cycles.paths import PathWatch
+from guestos.images import SCENARIO
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Job:
 def run(job: Job) -> str:
     """The state hash, and a digest of the console, counts and time."""
     digest = hashlib.sha256()
-    options = MachineOptions(harts=job.harts, quantum=job.quantum, disk=job.disk)
+    options = MachineOptions(harts=job.harts, quantum=job.quantum, disk=job.disk, bootargs=SCENARIO)
     with Machine(job.kernel, options, digest.update) as machine:
         watch = (
             PathWatch(machine, [MODELS[name] for name in job.watched]) if job.watched is not None else None
