@@ -96,6 +96,7 @@ class Machine:
         self.isa = self.start.isa
         self._disk: Disk | None = None
         self._exit: tuple[str, int] | None = None
+        self.on_events: Callable[[], None] | None = None  # takes the events that the engine has kept
         self.inputs: list[Typed] = []  # what came from outside, and where in the run
         self.bus = Bus()
         if self.options.disk is not None:
@@ -253,9 +254,12 @@ class Machine:
 
     def _run_and_deliver(self, limit: int) -> StopReason:
         try:
-            return self.engine.run(limit)
+            reason = self.engine.run(limit)
         finally:
             self.uart.deliver()
+        if reason is StopReason.OBSERVER and self.on_events is not None:
+            self.on_events()
+        return reason
 
     # --- looking ---
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from emulator.cli import console
+from emulator.cli.boot_trace import BootTrace
 from emulator.cli.common import (
     NUMBER,
     SIZE,
@@ -60,6 +61,7 @@ class _Job:
     json_file: str | None
     quiet: bool
     ours: bool  # our guest OS, whose console knows Ctrl-D
+    trace: str | None = None
 
 
 @click.command()
@@ -102,6 +104,11 @@ class _Job:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Go on from a machine that was kept, with the same image and disk.",
+)
+@click.option(
+    "--trace",
+    metavar="FILE",
+    help="Keep what each hart did when, for Perfetto; FILE.speedscope.json: for speedscope.",
 )
 @json_option
 @quiet_option
@@ -147,6 +154,7 @@ def boot(image: Path | None, isa: str | None, check_determinism: bool, quiet: bo
 def _prepare(image: Path | None, quiet: bool, isa: Isa | None, given: dict[str, Any]) -> _Job:
     """Put together what the command line, the token and the defaults say."""
     check_json_target(given["json_file"])
+    check_json_target(given["trace"])
     limit = given["max_instructions"]
     if limit is not None and limit < 0:
         raise ReplugError(f"--max-instructions: {limit}: cannot be negative")
@@ -186,7 +194,17 @@ def _prepare(image: Path | None, quiet: bool, isa: Isa | None, given: dict[str, 
         raise ReplugError("--replay repeats what came in from the network: leave --net udp out")
     link = chosen_link(given)
     return _Job(
-        loaded, options, token, saved, given["save_snapshot"], link, limit, given["json_file"], quiet, ours
+        loaded,
+        options,
+        token,
+        saved,
+        given["save_snapshot"],
+        link,
+        limit,
+        given["json_file"],
+        quiet,
+        ours,
+        given["trace"],
     )
 
 
@@ -248,12 +266,17 @@ def _run(job: _Job) -> int:
         if job.saved is not None:
             job.saved.restore(machine)
         started = time.monotonic()
+        trace = None if job.trace is None else BootTrace(machine, job.trace)
         outcome = _outcome(machine, job, output)
         seconds = time.monotonic() - started
         cut = machine.engine.total_instret if outcome.reason in ("limit", "left") else None
         token = Token.of(machine, cut).encode()
         output.end_line()
         _tell(machine, outcome, token, job.quiet)
+        if trace is not None:
+            said = trace.write(str(machine.image.path.name if machine.image is not None else "guest"))
+            if not job.quiet:
+                say(f"replug: {said}")
         if job.json_file is not None:
             write_json(job.json_file, _result(machine, outcome, token, seconds))
         status = outcome.status if job.save_to is None else _save(machine, outcome, job.save_to, job.quiet)

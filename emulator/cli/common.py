@@ -53,7 +53,28 @@ class Number(click.ParamType[int, str]):
             self.fail(f"{value!r} is not a number such as 16 or 0x10", param, ctx)
 
 
+class Range(click.ParamType[tuple[int, int | None], str]):
+    """START or START:LENGTH, both numbers."""
+
+    name = "window"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int | None]:
+        if isinstance(value, tuple):
+            return value
+        start, colon, length = value.partition(":")
+        try:
+            found = parse_number(start), parse_number(length) if colon else None
+        except ValueError:
+            self.fail(f"{value!r} is not START[:LENGTH]", param, ctx)
+        if found[0] < 0 or (found[1] is not None and found[1] <= 0):
+            self.fail(f"{value!r}: the start may not be negative, and the length not 0", param, ctx)
+        return found
+
+
 SIZE = Size()
+WINDOW = Range()
 NUMBER = Number()
 
 

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import click
 
-from emulator.cli.common import check_json_target, json_option, quiet_option, say, write_json
+from emulator.cli.common import WINDOW, check_json_target, json_option, quiet_option, say, write_json
 from emulator.cli.cycles_alternatives import ALTERNATIVES, run_alternatives
 from emulator.cli.cycles_display import Display
-from emulator.cli.cycles_output import Report, write_report
+from emulator.cli.cycles_output import Report, write_log, write_report
 from emulator.cli.guest import HARTS, build_guest
 from emulator.cycles.baseline import Baseline, Subject, file_hash, model_options, read_baseline
 from emulator.cycles.claims import claims, missing
 from emulator.cycles.models import models_by_name
 from emulator.cycles.paths import declared_paths
 from emulator.cycles.scenario import QUANTUM, PaperImages, run_image, run_paper
+from emulator.cycles.timeline import Window
 from emulator.errors import ReplugError
 from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
@@ -26,7 +27,9 @@ from guestos.sample import sample_text
 
 PAPER = "paper"
 DEFAULT_MODELS = "ideal,in-order"
-FORMATS = ("table", "json", "csv", "callgrind")
+FORMATS = ("table", "json", "csv", "callgrind", "trace", "speedscope", "log", "html")
+TIMED = ("trace", "speedscope", "html")  # they show a part of the run over time
+PAPER_MOMENT = "holding tank"  # which part, where none is chosen
 
 
 def _paper_images(file: Path | None, quiet: bool) -> PaperImages:
@@ -61,6 +64,13 @@ def _list_paths(image: Path) -> int:
 @click.option("--lines", "by_line", is_flag=True, help="Also all code, by source line.")
 @click.option("--all", "everything", is_flag=True, help="Show every path, also those that no claim is about.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option(
+    "--window",
+    type=WINDOW,
+    metavar="START[:LENGTH]",
+    help="trace, speedscope, html: this part of the run, in cycles of virtual time; log: in instructions.",
+)
+@click.option("--around", metavar="PATH", help="trace, speedscope, html: what is around the first such call.")
 @click.option("-o", "output", metavar="FILE", default="-", help="Where the report goes; - is stdout.")
 @click.option(
     "--plot",
@@ -93,6 +103,8 @@ def cycles(
     by_line: bool,
     everything: bool,
     form: str,
+    window: tuple[int, int | None] | None,
+    around: str | None,
     output: str,
     plot_file: Path | None,
     save: Path | None,
@@ -121,7 +133,9 @@ def cycles(
       replug cycles --paths                    which paths our kernel declares
       replug cycles my.elf --harts 2 --all     any image that declares paths
       replug cycles my.elf --functions         where all instructions retired, declared as a path or not
-      replug cycles my.elf --format callgrind -o callgrind.out   for KCachegrind (self costs, no calls)
+      replug cycles my.elf --format callgrind -o callgrind.out   for KCachegrind, with calls
+      replug cycles --format trace -o trace.json   a timeline for Perfetto; --format speedscope for speedscope
+      replug cycles --format log --window 1000000:500 -o commits.log   instructions, as Spike logs them
       replug cycles --quiet --json report.json
       replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
       replug cycles my.elf --baseline costs.json
@@ -146,7 +160,20 @@ def cycles(
     if save == Path("-"):
         raise ReplugError("--save -: a baseline goes to a file, not to stdout")
     on_paper = target == PAPER
-    with_code = by_function or by_line or form == "callgrind"
+    with_code = by_function or by_line or form in ("callgrind", "speedscope", "html")
+    if form == "log" and around is not None:
+        raise ReplugError(
+            "--around goes with --format trace, speedscope or html; --window says what is logged"
+        )
+    if window is not None and form not in (*TIMED, "log"):
+        raise ReplugError("--window goes with --format trace, speedscope, html or log")
+    if around is not None and (form not in TIMED or window is not None):
+        raise ReplugError("--around goes with --format trace, speedscope or html, and without --window")
+    if around is None and window is None and on_paper:
+        around = PAPER_MOMENT
+    part = None
+    if form in TIMED:
+        part = Window(around=around) if window is None else Window(window[0], window[1])
     harts = (HARTS if on_paper else 1) if harts is None else harts
     quantum = (QUANTUM if on_paper else 1000) if quantum is None else quantum
     before = None
@@ -174,6 +201,14 @@ def cycles(
         )
     result_on_stdout = json_file == "-" or (form != "table" and output == "-")
     display = Display(sys.stderr if result_on_stdout else sys.stdout, quiet)
+    if form == "log" and not list_paths:
+        if on_paper:
+            made = _paper_images(file, quiet)
+            image, options = made.kernel, MachineOptions(harts=harts, quantum=quantum, disk=made.disk)
+        else:
+            image, options = Path(target), MachineOptions(harts=harts, quantum=quantum, disk=disk)
+        write_log(image, options, window or (0, None), output)
+        return 0
     paper = None
     if on_paper:
         images = _paper_images(file, quiet)
@@ -189,6 +224,8 @@ def cycles(
                 progress=display.instructions,
                 unfinished=display.unfinished,
                 with_code=with_code,
+                with_calls=form == "callgrind",
+                window=part,
             )
         costs, runs, problems = paper.costs, [paper.kernel, paper.invocation], paper.problems()
         problems += [f"no calls: {row}" for row in missing(costs)]
@@ -205,6 +242,8 @@ def cycles(
                 progress=display.instructions,
                 unfinished=display.unfinished,
                 with_code=with_code,
+                with_calls=form == "callgrind",
+                window=part,
                 max_instructions=max_instructions,
             )
         costs, runs, problems = run.costs, [run], run.problems()

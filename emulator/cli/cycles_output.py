@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import IO
 
 from rich.console import Console
@@ -17,12 +18,19 @@ from emulator.cycles.callgrind import callgrind
 from emulator.cycles.claims import Claim
 from emulator.cycles.code import CodeCosts
 from emulator.cycles.code_rows import BY_FUNCTION, BY_LINE, Row, code_table, function_rows, line_rows
+from emulator.cycles.commit_log import commit_log
 from emulator.cycles.csv_table import paths_csv, table
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost
 from emulator.cycles.scenario import PaperRun, Run
+from emulator.cycles.speedscope import speedscope
 from emulator.cycles.table import claim_table, path_table, print_models
+from emulator.cycles.timeline import Timeline
+from emulator.cycles.trace_event import trace_event
+from emulator.errors import ReplugError
+from emulator.options import MachineOptions
 
+LOGGED = 100_000  # instructions of a commit log, where nothing else is said
 PLAIN_WIDTH = 132  # of a table that goes to no terminal
 
 
@@ -83,12 +91,43 @@ def write_report(report: Report, form: str, output: str, everything: bool) -> No
         write_text(output, report.as_csv())
     elif form == "callgrind":
         write_text(output, callgrind(report.code, f"replug {version()}"))
+    elif form == "trace":
+        run = next(run for run in report.runs if run.timeline is not None)
+        write_text(output, trace_event(timeline_of(run), run.name) + "\n")
+    elif form == "speedscope":
+        timelines = [(run.name, timeline_of(run)) for run in report.runs if run.timeline is not None]
+        write_text(output, speedscope(timelines, report.code, f"replug {version()}") + "\n")
     elif output == "-":
         _print(sys.stdout, report, everything)
     else:
         text = StringIO()
         _print(text, report, everything)
         write_text(output, text.getvalue())
+
+
+def timeline_of(run: Run) -> Timeline:
+    """Of a run that was watched for it."""
+    assert run.timeline is not None
+    if not run.timeline.pieces:
+        raise ReplugError(
+            f"{run.name}: nothing to show: no path was open in the part of the run that was looked at"
+        )
+    return run.timeline
+
+
+def write_log(image: Path, options: MachineOptions, window: tuple[int, int | None], output: str) -> None:
+    """The commit log of a part of a run: (start, length) in instructions."""
+    start, length = window
+    lines = commit_log(image, options, start=start, length=LOGGED if length is None else length)
+    if output == "-":
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        return
+    try:
+        with Path(output).open("w") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    except OSError as error:
+        raise ReplugError(f"{output}: {error.strerror}") from None
 
 
 def _print(stream: IO[str], report: Report, everything: bool) -> None:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The report in the format of Valgrind's Callgrind, which KCachegrind and callgrind_annotate read.
 
-One event, Ir: instructions retired, by function and source line.  Self costs only: who called whom is not
-recorded, so a function's inclusive cost is its own.  Each run is an object file of its own (`ob=`).
+One event, Ir: instructions retired, by function and source line, and calls with what they took, callees
+included.  A trap that code causes itself is a call of its handler; an interrupt is nobody's.  Each run is an
+object file of its own (`ob=`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from emulator.cycles.code import CodeCosts, LineCost, Place
 
@@ -39,7 +41,6 @@ def callgrind(codes: Sequence[CodeCosts], creator: str) -> str:
         "version: 1",
         f"creator: {creator}",
         f"cmd: {' '.join(code.run for code in codes)}".replace("\n", "?"),
-        "desc: Note: self costs only, calls are not recorded",
         "positions: line",
         "event: Ir : instructions retired",
         "events: Ir",
@@ -52,9 +53,12 @@ def callgrind(codes: Sequence[CodeCosts], creator: str) -> str:
         by_place: dict[Place, list[LineCost]] = {}
         for cost in code.lines():
             by_place.setdefault(cost.place, []).append(cost)
+        calls = _calls(code)
         for place, costs in sorted(by_place.items(), key=lambda entry: entry[0].address):
-            first = code.image.line_at(place.address) if costs[0].line is not None else None
-            out += _function(place, first[0] if first else UNKNOWN, costs, files, functions)
+            out += _function(place, _home(code, place, costs), costs, files, functions)
+            for call in calls.get(place, ()):
+                out += _call(code, call, files, functions)
+            out.append("")
     return "\n".join([*out, f"totals: {total}"]) + "\n"
 
 
@@ -70,4 +74,49 @@ def _function(
             out.append(f"{'fe' if file == home else 'fi'}={files(file)}")
             current = file
         out.append(f"{line} {instructions}")
-    return [*out, ""]
+    return out
+
+
+def _home(code: CodeCosts, place: Place, costs: Sequence[LineCost]) -> str:
+    """The file that a function is said to be in."""
+    first = code.image.line_at(place.address) if costs[0].line is not None else None
+    return first[0] if first else UNKNOWN
+
+
+@dataclass(frozen=True)
+class _Call:
+    """All calls of a function from one line; position: line of its first instruction."""
+
+    line: int
+    callee: Place
+    home: str
+    position: int
+    calls: int
+    instructions: int
+
+
+def _calls(code: CodeCosts) -> dict[Place, list[_Call]]:
+    """By caller.  Places of which nothing retired (a call cut off at the end of the run) are left out."""
+    sums: dict[tuple[Place, int, Place], tuple[int, int]] = {}
+    for edge in code.calls:
+        source, target = code.place_of(edge.site), code.place_of(edge.callee)
+        if source is not None and target is not None:
+            key = source[0], source[1][1] if source[1] else 0, target[0]
+            calls, instructions = sums.get(key, (0, 0))
+            sums[key] = calls + edge.calls, instructions + edge.instructions
+    result: dict[Place, list[_Call]] = {}
+    for (caller, line, callee), (calls, instructions) in sums.items():
+        known = code.is_known(callee)
+        first = code.image.line_at(callee.address) if known else None
+        home, position = first or (UNKNOWN, 0)
+        result.setdefault(caller, []).append(_Call(line, callee, home, position, calls, instructions))
+    return result
+
+
+def _call(code: CodeCosts, call: _Call, files: _Names, functions: _Names) -> list[str]:
+    return [
+        f"cfi={files(call.home)}",
+        f"cfn={functions(call.callee.name)}",
+        f"calls={call.calls} {call.position}",
+        f"{call.line} {call.instructions}",
+    ]

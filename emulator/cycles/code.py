@@ -8,12 +8,12 @@ other code (programs that the guest loaded itself) is told by its address.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from emulator.devices import virt_map
-from emulator.engine import PAGE_SIZE, PAGE_TOUCHED
+from emulator.engine import PAGE_SIZE, PAGE_TOUCHED, CallEdge
 from emulator.machine import Machine
 from toolchain.image import Image, Segment
 
@@ -113,9 +113,12 @@ def executed_instructions(machine: Machine) -> dict[int, int]:
 class CodeCosts:
     """What the code of a run cost.  counts: physical address -> instructions retired there."""
 
-    def __init__(self, run: str, image: Image, counts: Mapping[int, int]) -> None:
+    def __init__(
+        self, run: str, image: Image, counts: Mapping[int, int], calls: Sequence[CallEdge] = ()
+    ) -> None:
         self.run = run
         self.image = image
+        self.calls = calls
         self._counts = counts
         has_physical = any(segment.paddr for segment in image.segments)
         self._segments = sorted(
@@ -157,6 +160,29 @@ class CodeCosts:
             sums[place, line] = (count + executed.count, max(most, executed.count))
         costs = [LineCost(place, line, *figures) for (place, line), figures in sums.items()]
         return sorted(costs, key=lambda cost: (-cost.instructions, cost.place.address, cost.line or ("", 0)))
+
+    def place_of(self, physical: int) -> tuple[Place, Line | None] | None:
+        """Function and line of an instruction, given the physical address of some byte of it: of one that
+        retired, or of one behind it that trapped.
+        """
+        index = bisect_right(self._physicals, physical) - 1
+        if index < 0 or physical - self._physicals[index] >= 8:
+            return None
+        executed, place = self._executed[index]
+        address = executed.address + physical - self._physicals[index]
+        return place, self.image.line_at(address) if executed.known else None
+
+    def is_known(self, place: Place) -> bool:
+        """Is it of the image, so that its address is a virtual one of it?"""
+        return place in self._known_places
+
+    @cached_property
+    def _known_places(self) -> set[Place]:
+        return {place for executed, place in self._executed if executed.known}
+
+    @cached_property
+    def _physicals(self) -> list[int]:
+        return sorted(self._counts)
 
     @cached_property
     def _executed(self) -> list[tuple[_Executed, Place]]:

@@ -131,6 +131,15 @@ class PathWatch:
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
 
+    def calls(self, label: str) -> int:
+        """How many calls of a path, or of a variant of one, have ended so far."""
+        number = self._numbers.get(label, 0)
+        engine = self._machine.engine
+        names = {note.name for note in self._machine.image.notes}
+        if label in names:
+            return engine.path_calls(number)
+        return sum(engine.path_calls(self._numbers[name], number) for name in names if number)
+
     def costs(self) -> list[PathCost]:
         """What the paths that ended so far cost; no line without calls.  Sorted by name, parameters and
         step.

@@ -12,6 +12,7 @@ from pathlib import Path
 from emulator.cycles.code import CodeCosts, executed_instructions
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost, PathWatch
+from emulator.cycles.timeline import Recorder, Timeline, Window
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
@@ -31,7 +32,7 @@ Unfinished = Callable[[Machine, Outcome], None]
 class Run:
     """One finished run: the costs of its paths, how it ended, its console, and its identity.
 
-    code: what all code cost, if it was asked for.
+    code: what all code cost, and timeline: what each hart did when, if they were asked for.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Run:
     state_hash: str
     image_sha256: str
     code: CodeCosts | None = None
+    timeline: Timeline | None = None
 
     def problems(self) -> list[str]:
         """Empty when the guest ended the run itself and was content."""
@@ -70,8 +72,12 @@ def run_image(
     max_instructions: int | None = None,
     unfinished: Unfinished | None = None,
     with_code: bool = False,
+    with_calls: bool = False,
+    window: Window | None = None,
 ) -> Run:
     """Run an image to its end while its named paths are watched, and all its code if asked for.
+
+    window: which part of the run a timeline is made of.
 
     `unfinished` is shown the machine when the run did not end by the guest's own word.
     """
@@ -84,6 +90,9 @@ def run_image(
 
     with Machine(image, options, listen) as machine:
         watch = PathWatch(machine, list(models))
+        if with_calls:
+            machine.engine.watch_calls()
+        recorder = None if window is None else Recorder(machine, machine.image.notes, window, watch.calls)
 
         def between(_reason: object) -> bool:
             if progress is not None:
@@ -102,8 +111,14 @@ def run_image(
             instructions=machine.engine.total_instret,
             state_hash=machine.state_hash(),
             image_sha256=machine.image.sha256,
-            code=CodeCosts(name, machine.image, executed_instructions(machine)) if with_code else None,
+            code=_code(name, machine, with_calls) if with_code else None,
+            timeline=None if recorder is None else recorder.timeline(),
         )
+
+
+def _code(name: str, machine: Machine, with_calls: bool) -> CodeCosts:
+    calls = machine.engine.call_edges() if with_calls else []
+    return CodeCosts(name, machine.image, executed_instructions(machine), calls)
 
 
 @dataclass(frozen=True)
@@ -183,6 +198,8 @@ def run_paper(
     progress: Progress | None = None,
     unfinished: Unfinished | None = None,
     with_code: bool = False,
+    with_calls: bool = False,
+    window: Window | None = None,
 ) -> PaperRun:
     """Boot the kernel on its disk, read the file through every path, and measure the bare invocation."""
     if harts < 2:
@@ -196,6 +213,8 @@ def run_paper(
         progress=progress,
         unfinished=unfinished,
         with_code=with_code,
+        with_calls=with_calls,
+        window=window,
     )
     invocation = run_image(
         images.invocation,
@@ -204,5 +223,6 @@ def run_paper(
         name="invocation",
         unfinished=unfinished,
         with_code=with_code,
+        with_calls=with_calls,
     )
     return PaperRun(kernel, invocation, checksums(kernel.console, images.files))

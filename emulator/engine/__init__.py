@@ -5,6 +5,7 @@ from emulator.engine.native import MAX_MODELS, NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED
 from emulator.engine.records import (
     EXTENSIONS,
     KINDS,
+    CallEdge,
     EngineConfig,
     Event,
     EventKind,
@@ -23,6 +24,7 @@ __all__ = [
     "NO_LIMIT",
     "PAGE_SIZE",
     "PAGE_TOUCHED",
+    "CallEdge",
     "Engine",
     "EngineConfig",
     "Event",

@@ -45,7 +45,7 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
     *block = (struct block){.size = (uint16_t)size, .instructions = (uint16_t)count};
     if (count > 0) {
         block->last_kind = list[count - 1].kind;
-        block->flags = list[count - 1].backward ? BLOCK_BACKWARD : 0;
+        block->flags = (list[count - 1].backward ? BLOCK_BACKWARD : 0) | (decode_links(&list[count - 1]) ? BLOCK_LINKS : 0);
         if (h->machine->modelled)
             models_new_block(h, code, parcel_of(start), list, count);
         observe_new_block(h, code, block, parcel_of(start), start);

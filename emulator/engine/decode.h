@@ -50,6 +50,13 @@ static inline uint32_t instruction_length(uint16_t parcel) { return (parcel & 3)
 
 void decode(uint32_t bits, uint32_t xlen, struct instruction *out);
 
+/* True for a call, by the convention for return-address stacks (ISA manual, "JALR"): ra or t0 gets the return address. */
+static inline bool decode_links(const struct instruction *instruction)
+{
+    return (instruction->kind == KIND_JUMP || instruction->kind == KIND_INDIRECT) &&
+           (instruction->rd == 1 || instruction->rd == 5);
+}
+
 /* True for what is illegal while mstatus.FS is Off. */
 static inline bool is_floating(const struct instruction *instruction)
 {

@@ -117,6 +117,7 @@ void replug_destroy(replug_machine *machine)
     free(machine->events);
     free(machine->kept);
     paths_destroy(machine);
+    calls_destroy(machine);
     free(machine);
 }
 

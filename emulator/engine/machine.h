@@ -20,6 +20,7 @@
  *   uart.c       the console
  *   observe.c    marks and events
  *   models.c     cost models: cycles of blocks and of the edges between them
+ *   calls.c      who called whom
  *   paths.c      from the marks that harts pass to what each named path cost
  *   state.c      the state of harts as bytes
  *   access.c     memory and registers as Python asks for them
@@ -102,7 +103,7 @@ struct block {
     uint8_t last_kind;     /* kind of its last instruction */
     uint8_t flags;
 };
-enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4 };
+enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8 };
 
 /* A mark somewhere in a block. */
 struct block_mark {
@@ -302,9 +303,10 @@ struct replug_machine {
     replug_event *kept;          /* for Python to drain */
     uint32_t kept_count, kept_capacity;
     struct paths *paths;
+    struct calls *calls;         /* NULL: not watched */
     replug_pipeline models[REPLUG_MODELS];
     uint32_t model_count;
-    bool modelled;               /* every block is looked at: there are models */
+    bool modelled;               /* every block is looked at: there are models, or calls are watched */
 };
 
 /* Which halfword of its page an address is in. */
@@ -449,6 +451,13 @@ void models_close_block(hart *h, bool with_edge, uint64_t next);
 void models_cut(hart *h, uint32_t executed);
 void models_trap(hart *h);
 void models_prefix(hart *h, uint64_t pc, uint32_t count, uint32_t *costs);
+
+/* calls.c */
+void calls_block(hart *h, const struct code_page *code, const struct block *block, uint64_t pc);
+void calls_switch(hart *h, uint64_t id, uint64_t retired);
+void calls_trap(hart *h, uint64_t cause);
+void calls_return(hart *h);
+void calls_destroy(struct replug_machine *machine);
 
 /* paths.c */
 bool paths_create(struct replug_machine *machine);

@@ -93,6 +93,8 @@ void models_new_block(hart *h, struct code_page *code, uint32_t parcel, const st
 {
     const struct replug_machine *machine = h->machine;
 
+    if (machine->model_count == 0)
+        return;
     if (code->costs == NULL) {
         code->costs = calloc((size_t)PARCELS * machine->model_count, sizeof *code->costs);
         if (code->costs == NULL)
@@ -119,6 +121,8 @@ void models_open_block(hart *h, const struct code_page *code, const struct block
 {
     const uint32_t models = h->machine->model_count;
 
+    if (models == 0)
+        return;
     h->open = *block;
     h->open_pc = pc;
     for (uint32_t m = 0; m < models; m++)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from struct import Struct
 from typing import Any
 
 import cffi
@@ -13,6 +14,7 @@ import cffi
 from emulator.engine.build import build_engine, engine_sources
 from emulator.engine.devices import EngineDevices
 from emulator.engine.records import (
+    CallEdge,
     EngineConfig,
     Event,
     EventKind,
@@ -30,6 +32,7 @@ PAGE_TOUCHED = 1
 NO_LIMIT = (1 << 64) - 1
 MAX_HARTS = 64
 MAX_MODELS = 6
+EVENT = Struct(f"<3Q{MAX_MODELS}Q3I4x")  # replug_event
 
 
 def _declarations() -> str:
@@ -428,20 +431,46 @@ class Engine(EngineDevices):
             raise ReplugError(f"model {model}: the machine has {self._models}")
         return int(self._lib.replug_get_cycles(self._machine, self._checked(hart), model))
 
+    def take_events(self) -> bytes:
+        """What drain_events would give, as `decode_events` reads it: cheap, however many there are."""
+        count = self._lib.replug_event_count(self._machine)
+        raw = bytes(self._ffi.buffer(self._lib.replug_events(self._machine), count * EVENT.size))
+        self._lib.replug_drain_events(self._machine)
+        return raw
+
+    def decode_events(self, raw: bytes) -> Iterator[Event]:
+        """The events of take_events."""
+        kinds = list(EventKind)
+        for instret, time, value, *cycles, kind, mark, hart in EVENT.iter_unpack(raw):
+            yield Event(kinds[kind], mark, hart, instret, tuple(cycles[: self._models]), time, value)
+
+    def path_calls(self, name: int, variant: int = 0) -> int:
+        """How many calls of a path have ended so far, of one variant if it is given: the numbers of `mark`."""
+        raw = self._ffi.new("replug_path_row **")
+        rows = int(self._lib.replug_path_rows(self._machine, raw))
+        return sum(
+            int(raw[0][i].calls)
+            for i in range(rows)
+            if raw[0][i].name == name and raw[0][i].step == 0 and variant in (0, raw[0][i].variant[0])
+        )
+
     def drain_events(self) -> list[Event]:
         """The events since the last call, in the order in which the harts ran."""
-        count = self._lib.replug_event_count(self._machine)
-        raw = self._lib.replug_events(self._machine)
-        models = range(self._models)
-        kinds = list(EventKind)
-        events = [
-            Event(
-                kinds[e.kind], e.mark, e.hart, e.instret, tuple(e.cycles[m] for m in models), e.time, e.value
-            )
-            for e in (raw[i] for i in range(count))
-        ]
-        self._lib.replug_drain_events(self._machine)
-        return events
+        return list(self.decode_events(self.take_events()))
+
+    def watch_calls(self) -> None:
+        """Watch who calls whom.  Before the first run."""
+        if self._lib.replug_watch_calls(self._machine) != 0:
+            raise ReplugError("calls: they can be watched from the beginning of a run only")
+
+    def call_edges(self) -> list[CallEdge]:
+        """The calls so far; those that have not returned end now."""
+        raw = self._ffi.new("replug_call_edge **")
+        slots = int(self._lib.replug_call_edges(self._machine, raw))
+        edges = (raw[0][i] for i in range(slots))
+        return sorted(
+            CallEdge(int(e.site), int(e.callee), int(e.calls), int(e.instructions)) for e in edges if e.calls
+        )
 
     def counts(self, page_address: int) -> dict[int, int]:
         """Executions of each instruction in a page of RAM: physical address -> times retired."""

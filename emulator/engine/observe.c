@@ -11,7 +11,7 @@
 
 #include "machine.h"
 
-enum { BATCH = 4096, DRAIN_AT = 1 << 20 };
+enum { BATCH = 4096, DRAIN_AT = 1 << 16 };
 
 /* --- marks ------------------------------------------------------------------------------------------------------------- */
 
@@ -146,6 +146,8 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
     if (h->machine->modelled) {
         models_close_block(h, true, pc);
         models_open_block(h, code, block, pc);
+        if (h->machine->calls != NULL)
+            calls_block(h, code, block, pc);
     }
     if (!(block->flags & BLOCK_MARKED))
         return;
@@ -161,6 +163,8 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
         event->time += mark->index;
         event->value = mark->capture && !mark->hooked ? hart_get_x(h, (uint32_t)mark->capture) : 0;
         event->mark = mark->mark;
+        if (h->machine->calls != NULL && h->machine->marks[mark->mark].kind == REPLUG_MARK_THREAD && !mark->hooked)
+            calls_switch(h, event->value, event->instret);
         for (uint32_t m = 0; m < h->machine->model_count; m++)
             event->cycles[m] += mark->cost[m];
     }
@@ -183,6 +187,8 @@ void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *
             replug_event *event = &h->machine->events[e - 1];
             if (event->kind == REPLUG_EVENT_MARK && event->mark == i && event->hart == h->id) {
                 event->value = hart_get_x(h, (uint32_t)entry->capture);
+                if (h->machine->calls != NULL && entry->kind == REPLUG_MARK_THREAD)
+                    calls_switch(h, event->value, event->instret);
                 break;
             }
         }
@@ -221,6 +227,8 @@ void observe_trap(hart *h, uint64_t cause)
         record(h, REPLUG_EVENT_TRAP)->value = cause;
     if (h->machine->modelled)
         models_trap(h);
+    if (h->machine->calls != NULL)
+        calls_trap(h, cause);
 }
 
 /* The xret, which has not retired yet, and the refilling of the pipeline after it belong to the trap as well. */
@@ -235,6 +243,8 @@ void observe_return(hart *h)
         event->instret++;
         event->time++;
     }
+    if (h->machine->calls != NULL)
+        calls_return(h);
 }
 
 void observe_sleep(hart *h, bool wakes)

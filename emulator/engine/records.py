@@ -143,6 +143,15 @@ class WatchHit(NamedTuple):
     value: int
 
 
+class CallEdge(NamedTuple):
+    """Calls of a function from one place (physical addresses), and the instructions inside, callees included."""
+
+    site: int
+    callee: int
+    calls: int
+    instructions: int
+
+
 class WildHart(NamedTuple):
     """A hart that only traps: the trap it repeats."""
 

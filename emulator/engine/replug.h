@@ -98,6 +98,11 @@ typedef struct {
     uint64_t calls;
 } replug_path_row;
 
+/* Calls of a function from one place: the physical addresses of both, and the instructions inside. */
+typedef struct {
+    uint64_t site, callee, calls, instructions;
+} replug_call_edge;
+
 /*
  * A cost model.  Without a table: a single-issue in-order pipeline, whose costs in cycles are added to one cycle an
  * instruction.  With one: an instruction costs what its kind has in the table, and of the pipeline's costs only those of
@@ -217,6 +222,8 @@ uint32_t replug_path_profiles(replug_machine *machine, const uint64_t **words, u
 void replug_keep_events(replug_machine *machine, int keep);
 int replug_add_model(replug_machine *machine, const replug_pipeline *costs);
 uint64_t replug_get_cycles(replug_machine *machine, uint32_t hart, uint32_t model);
+int replug_watch_calls(replug_machine *machine);
+uint32_t replug_call_edges(replug_machine *machine, const replug_call_edge **edges);
 uint32_t replug_event_count(replug_machine *machine);
 const replug_event *replug_events(replug_machine *machine);
 void replug_drain_events(replug_machine *machine);

@@ -98,3 +98,81 @@ def test_odd_names_stay_on_their_line(image: Path) -> None:
     assert "\nob=(1) a?fn=b\n" in text
     assert "\nfl=(2) ???\nfn=(2) other code 0x90000000 to 0x90000000\n0 4\n" in text
     assert text.endswith("\ntotals: 7\n")
+
+
+# Costs are known: leaf 5, middle 3 + 2 calls of it, a recursion four deep, a trap that the code itself causes.
+CALLS = f"""
+    .globl _start
+_start:
+    la t0, handler
+    csrw mtvec, t0
+    la sp, top
+    jal ra, middle
+    li a0, 3
+    jal ra, again
+    ecall
+{finish(0)}
+    .type _start, @function
+    .size _start, . - _start
+    .macro FUNCTION name
+    .balign 4
+    .type \\name, @function
+\\name:
+    .endm
+    FUNCTION middle
+    mv s0, ra
+    la t1, leaf
+    jalr ra, t1
+    jal ra, leaf
+    jr s0
+    .size middle, . - middle
+    FUNCTION leaf
+    nop
+    nop
+    nop
+    nop
+    ret
+    .size leaf, . - leaf
+    FUNCTION again
+    beqz a0, 1f
+    addi sp, sp, -16
+    sd ra, 0(sp)
+    addi a0, a0, -1
+    jal ra, again
+    ld ra, 0(sp)
+    addi sp, sp, 16
+1:  ret
+    .size again, . - again
+    FUNCTION handler
+    csrr t1, mepc
+    addi t1, t1, 4
+    csrw mepc, t1
+    jal ra, leaf
+    mret
+    .size handler, . - handler
+    .bss
+    .balign 16
+    .skip 1024
+top:
+"""
+
+
+def test_calls_and_inclusive_costs(replug: Replug, tmp_path: Path, annotate: Callable[..., str]) -> None:
+    source = tmp_path / "calls.S"
+    source.write_text(CALLS)
+    image = assemble([source], tmp_path / "calls.elf", link_script=GUESTOS / "measure/link.ld", root=tmp_path)
+    out = tmp_path / "callgrind.out"
+    assert replug("cycles", image, "-q", "--format", "callgrind", "-o", out).returncode == 0
+    rows = map(ROW.match, annotate("--threshold=100", "--inclusive=yes", "--auto=no", out).splitlines())
+    inclusive = {match[3]: int(match[1].replace(",", "")) for match in rows if match is not None}
+    leaf, middle, again = 5, 6, 3 * 8 + 2
+    handler = 5
+    assert inclusive["middle"] == middle + 2 * leaf
+    assert inclusive["leaf"] == 3 * leaf
+    assert inclusive["handler"] == handler + leaf
+    own = 12
+    assert inclusive["_start"] == own + (middle + 2 * leaf) + again + (handler + leaf)
+    edges = re.findall(r"\ncfn=\(\d+\)(?: \w+)?\ncalls=(\d+) \d+\n\d+ (\d+)", out.read_text())
+    assert sorted((int(calls), int(cost)) for calls, cost in edges) == sorted(
+        [(1, leaf), (1, leaf), (1, leaf), (1, middle + 2 * leaf), (1, again), (3, 2 + 10 + 18), (1, handler + leaf)]
+    )  # fmt: skip
