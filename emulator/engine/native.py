@@ -445,7 +445,7 @@ class Engine(EngineDevices):
             yield Event(kinds[kind], mark, hart, instret, tuple(cycles[: self._models]), time, value)
 
     def path_calls(self, name: int, variant: int = 0) -> int:
-        """How many calls of a path have ended so far, of one variant if it is given: the numbers of `mark`."""
+        """How many calls of a path have ended so far, or of one variant of it: numbers as for `mark`."""
         raw = self._ffi.new("replug_path_row **")
         rows = int(self._lib.replug_path_rows(self._machine, raw))
         return sum(
