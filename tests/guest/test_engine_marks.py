@@ -16,7 +16,7 @@ PIPELINE = Pipeline(load_use=2, multiply=3, trap=10, csr=4)
 
 # It faults the first time; the handler makes its address good, and the block runs again from there.
 FAULTING = {
-    "nothing there": ("ld t0, 0(a0)", 0x7000_0000),
+    "nothing there": ("ld t0, 0(a0)", 0x0060_0000),
     "misaligned": ("amoadd.d t0, zero, (a0)", 0x8000_0001),
 }
 
@@ -118,7 +118,7 @@ def test_cycles_with_and_without_a_fault(guest: Guest) -> None:
             machine.run(1000)
             return passed(machine)
 
-    whole, cut = run(0x8000_0000), run(0x7000_0000)
+    whole, cut = run(0x8000_0000), run(0x0060_0000)
     assert [event.instret for event in whole] == [event.instret - 3 * (i > 0) for i, event in enumerate(cut)]
     handler = 3  # no stalls in it
     trap_and_return = 2 * PIPELINE.trap
