@@ -144,7 +144,7 @@ class WatchHit(NamedTuple):
 
 
 class CallEdge(NamedTuple):
-    """Calls of a function from one place (physical addresses), and the instructions inside, callees included."""
+    """Calls of a function from one place (physical addresses), and the instructions inside, callees too."""
 
     site: int
     callee: int
