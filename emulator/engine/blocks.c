@@ -74,7 +74,8 @@ static inline void run_block(hart *h, struct block *block, uint64_t address, uin
 /* Must the hart stop in front of this block or instruction? */
 static bool must_leave(hart *h, uint64_t address)
 {
-    if (!h->ended && (h->retired < h->slice_end || h->retired < h->border || machine_continue(h)))
+    if (!h->ended &&
+        (h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h) || machine_continue(h)))
         return false;
     hart_leave(h, address);
     return true;

@@ -186,7 +186,7 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     for (uint32_t i = 0; i < RECENT; i++)
         h->recent[i].retired = ~0ull;
     h->reservation.physical = ~0ull;
-    h->last_trap_retired = ~0ull;
+    h->last_trap_retired = h->excepted_at = ~0ull;
     code_map_create(&h->regimes[0]);
     code_map_create(&h->regimes[1]);
     error = uc_open(UC_ARCH_RISCV, config->xlen == 64 ? UC_MODE_RISCV64 : UC_MODE_RISCV32, &h->uc);
@@ -308,7 +308,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
     h->slice_end = instructions < ~h->retired ? h->retired + instructions : ~0ull;
     h->fast_end = machine->modelled || machine->config.per_instruction ? 0 : h->slice_end;
     h->ended = machine->stop != 0;
-    while (!h->ended && (h->retired < h->slice_end || h->retired < h->border)) {
+    while (!h->ended && (h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h))) {
         const uc_err error = uc_emu_start(h->uc, h->pc, 0, 0, 0);
         if (!h->pc_known)
             h->pc = get_pc(h);

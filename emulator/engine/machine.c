@@ -18,6 +18,9 @@
  * to span slices: SC goes by the value alone. */
 enum { SHORTEST_WITH_RESERVATIONS = 32 };
 
+/* In a recorded slice: it ended in an exception, behind the instructions that retired. */
+#define SLICE_EXCEPTED 0x80000000u
+
 #define FAR_FUTURE (1ull << 62) /* nanoseconds, 146 years: a timer beyond it never goes off */
 
 const char *replug_unicorn_version(void)
@@ -177,23 +180,43 @@ static bool begin_slice(hart *h)
     h->slice_base = h->retired;
     machine->in_slice = true;
     machine->planned = machine->config.quantum;
-    if (machine->following && machine->schedule_at < machine->schedule_count)
-        machine->planned = machine->schedule[machine->schedule_at++];
+    machine->exception_due = false;
+    if (machine->following && machine->schedule_at < machine->schedule_count) {
+        const uint32_t slice = machine->schedule[machine->schedule_at++];
+        machine->planned = slice & ~SLICE_EXCEPTED;
+        machine->exception_due = machine->config.per_instruction && (slice & SLICE_EXCEPTED);
+    }
     if (machine->config.harts > 1 && machine->config.quantum >= SHORTEST_WITH_RESERVATIONS)
         h->reservation.physical = ~0ull; /* another hart may have stored there meanwhile */
     trap_take_interrupt(h);
     return true;
 }
 
-static void record_slice(struct replug_machine *machine, uint64_t used)
+/*
+ * Counting by instruction, a slice ends behind its last one.  The run by blocks that it follows has also taken the exception
+ * of the next one, where that was in the same block: else another hart would run in between.
+ */
+bool machine_exception_due(const hart *h)
 {
+    return h->machine->exception_due && h->retired - h->slice_base == h->machine->planned && h->excepted_at != h->retired;
+}
+
+static void record_slice(hart *h, uint64_t used)
+{
+    struct replug_machine *machine = h->machine;
+
+    if (used >= SLICE_EXCEPTED) {
+        machine_fail(machine, "hart %u: a slice of %llu instructions is too long to be recorded", h->id,
+                     (unsigned long long)used);
+        return;
+    }
     if (machine->schedule_count == machine->schedule_capacity) {
         machine->schedule_capacity = machine->schedule_capacity ? 2 * machine->schedule_capacity : 4096;
         machine->schedule = realloc(machine->schedule, machine->schedule_capacity * sizeof *machine->schedule);
         if (machine->schedule == NULL)
             abort(); /* the host is out of memory */
     }
-    machine->schedule[machine->schedule_count++] = (uint32_t)used;
+    machine->schedule[machine->schedule_count++] = (uint32_t)used | (used != 0 && h->excepted_at == h->retired ? SLICE_EXCEPTED : 0);
 }
 
 static void end_slice(hart *h)
@@ -203,7 +226,7 @@ static void end_slice(hart *h)
 
     machine->in_slice = false;
     if (machine->recording)
-        record_slice(machine, used);
+        record_slice(h, used);
     if (used > machine->longest)
         machine->longest = used;
     machine->turn++;
@@ -240,19 +263,19 @@ static bool all_wait(struct replug_machine *machine)
 static int end_round(struct replug_machine *machine)
 {
     machine->turn = 0;
-    machine->rounds++;
     machine->time += machine->longest;
     if (machine->longest == 0) {
         if (all_wait(machine)) {
             const uint64_t wake = next_wake(machine);
             if (wake == ~0ull)
-                return REPLUG_STOP_IDLE;
+                return REPLUG_STOP_IDLE; /* no round: however often one looks, nothing has changed */
             if (wake > machine->time)
                 machine->time = wake;
         } else {
             machine->time += 1;
         }
     }
+    machine->rounds++;
     machine->longest = 0;
     return machine->time >= machine->next_event ? REPLUG_STOP_EVENT : 0;
 }
@@ -325,7 +348,8 @@ int replug_run(replug_machine *machine, uint64_t max_instructions)
         h->run_end = allowed < ~before ? before + allowed : ~0ull;
         hart_run_slice(h, left < allowed ? left : allowed);
         done += h->retired - before;
-        if (machine->in_slice && (h->waiting || (h->retired - h->slice_base >= machine->planned && h->retired >= h->border)))
+        if (machine->in_slice && !machine_exception_due(h) &&
+            (h->waiting || (h->retired - h->slice_base >= machine->planned && h->retired >= h->border)))
             end_slice(h);
         if (machine->stop != 0)
             return machine->stop;

@@ -188,6 +188,7 @@ typedef struct hart {
     uint64_t run_end;       /* the same for this call of replug_run */
     uint64_t slice_base;    /* instructions retired when this slice began */
     uint64_t trap_count;
+    uint64_t excepted_at;   /* instructions retired at the latest exception; ~0: none */
     uint64_t last_trap_retired;
     uint32_t barren_traps;  /* traps in a row without an instruction retired */
     uint64_t repeated_pc, repeated_cause, repeated_value;
@@ -267,6 +268,7 @@ struct replug_machine {
     uint32_t *schedule;          /* lengths of slices: recorded, or to be followed */
     uint64_t schedule_count, schedule_capacity, schedule_at;
     bool recording, following;
+    bool exception_due;          /* the slice being followed ends in an exception */
     bool stop_requested;
     uint64_t retired_limit;
     int stop;
@@ -317,6 +319,7 @@ void machine_fail(struct replug_machine *machine, const char *format, ...);
 uint64_t machine_now(const hart *h);
 uint64_t machine_read_time(hart *h); /* the same as the guest sees it: never behind what another hart has seen */
 
+bool machine_exception_due(const hart *h);
 bool machine_continue(hart *h); /* from the block hook, at the end of a slice */
 
 /* hart.c */

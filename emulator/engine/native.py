@@ -349,7 +349,10 @@ class Engine(EngineDevices):
         self._lib.replug_record_schedule(self._machine, int(on))
 
     def schedule(self) -> array[int]:
-        """The recorded lengths of slices, in instructions, in the order in which they ran."""
+        """The recorded lengths of slices, in instructions, in the order in which they ran.
+
+        Bit 31: the slice ended in an exception behind them.
+        """
         lengths = self._ffi.new("uint32_t **")
         count = int(self._lib.replug_schedule(self._machine, lengths))
         result = array("I")

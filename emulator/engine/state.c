@@ -79,6 +79,7 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->slice_base = in->slice_base;
     h->trap_count = in->trap_count;
     h->last_trap_retired = in->last_trap_retired;
+    h->excepted_at = ~0ull;
     h->barren_traps = (uint32_t)in->barren_traps;
     h->repeated_pc = in->repeated_pc;
     h->repeated_cause = in->repeated_cause;

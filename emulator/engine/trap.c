@@ -72,6 +72,8 @@ void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
         h->border = 0;
         hart_attend(h);
     }
+    if (!interrupt)
+        h->excepted_at = h->retired;
     watch_for_wildness(h, cause, value, pc);
     observe_trap(h, cause);
     if (csr->mstatus & MSTATUS_MPRV) /* what M-mode's loads and stores mean is about to change */

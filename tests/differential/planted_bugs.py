@@ -9,6 +9,9 @@ COHERENCE = "tests/guest/test_engine_coherence.py::"
 MARKS = "tests/guest/test_engine_marks.py::"
 RESERVATIONS = "tests/guest/test_engine_reservations.py::"
 STRADDLING = "tests/guest/test_engine_straddling.py::"
+REPLAY = "tests/guest/test_replay_by_instruction.py::"
+STATE = "tests/guest/test_state_hash.py::"
+FILES = "tests/guest/test_snapshot_files.py::"
 TIME = "tests/guest/test_engine_time.py::"
 TRANSLATION = "tests/guest/test_engine_translation.py::"
 TRAPS = "tests/guest/test_engine_traps.py::"
@@ -73,6 +76,32 @@ COUNTING = (
     Bug("an inhibited counter goes on from one less", "csr.c",
         "now = h->retired + 1;", "now = h->retired;",
         (COUNTS + "test_inhibited_counter_stands_still",)),
+)  # fmt: skip
+
+_SINGLE = REPLAY + "test_the_programs_do_what_they_are_for"
+_PIECES = REPLAY + "test_in_pieces_watched_gone_back_in_and_loaded"
+_BYTES = STATE + "test_each_byte_of_the_harts"
+
+SAME_RUN = (
+    Bug("a slice does not say that it ended in an exception", "machine.c",
+        "h->excepted_at == h->retired ? SLICE_EXCEPTED : 0)", "h->excepted_at == h->retired ? 0 : 0)",
+        (_SINGLE,)),
+    Bug("looking at a machine that sleeps changes it", "machine.c",
+        "                return REPLUG_STOP_IDLE; /*",
+        "                return machine->rounds++, REPLUG_STOP_IDLE; /*",
+        (_PIECES,)),
+    Bug("an interrupt is looked for at the end of a run, too", "machine.c",
+        "            return REPLUG_STOP_LIMIT;",
+        "            return trap_take_interrupt(h), REPLUG_STOP_LIMIT;",
+        (REPLAY + "test_cut_where_interrupts_are_pending",)),
+    Bug("f31 is not saved", "state.c", "        out->f[i] = hart_get_f(h, i);",
+        "        out->f[i] = i == 31 ? 0 : hart_get_f(h, i);", (_BYTES,)),
+    Bug("the reservation's value is not restored", "state.c",
+        "    h->reservation.value = in->reservation_value;\n", "", (_BYTES,)),
+    Bug("where a round is gets lost", "state.c", "    machine->longest = header.longest;\n", "", (_BYTES,)),
+    Bug("what harts fetch behind memory's back is not restored", "state.c",
+        "        shadow_set_view(machine,", "        if (page == 0) shadow_set_view(machine,",
+        (FILES + "test_pieces_of_state",)),
 )  # fmt: skip
 
 TRANSLATING = (
@@ -171,4 +200,4 @@ OBSERVING = (
         "            free(code);\n", "            (void)code;\n", (MEMORY + "test_engines",)),
 )  # fmt: skip
 
-BUGS = (*COUNTING, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING)
+BUGS = (*COUNTING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING)

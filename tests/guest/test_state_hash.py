@@ -56,23 +56,34 @@ def machine(guest: Guest) -> Iterator[Machine]:
 
 # Of a hart's saved state: x0, and what fcsr has above its 8 bits, are not there to be changed.
 X0, FCSR = slice(0, 8), slice(8 * 64 + 1, 8 * 65)
-IDENTITY = 9  # doublewords at the start of the state that name the machine: another one's are refused
-IN_SLICE, PLANNED = 14, 15
-HEADER = 16  # doublewords before the first hart's
+SCHEDULE = 7  # doublewords in front of the harts that change as it runs; those before them name the machine
+NO_CODE = 16  # bytes: a section of code that is empty
+
+
+def sizes(image: Path) -> tuple[int, int]:
+    """Bytes of saved state in front of the harts', and of each."""
+    lengths = []
+    for harts in (1, 2):
+        with Machine(image, MachineOptions(harts=harts, memory=MEMORY)) as made:
+            lengths.append(len(made.engine.save(with_code=False)))
+    hart = lengths[1] - lengths[0]
+    return lengths[0] - hart - NO_CODE, hart
 
 
 def test_each_byte_of_the_harts(machine: Machine) -> None:
     engine = machine.engine
     state, wanted = engine.save(), machine.state_hash()
-    size = (len(engine.save(with_code=False)) - 16 - 8 * HEADER) // 2
+    header, size = sizes(machine.image.path)
+    identity = header - 8 * SCHEDULE
+    in_slice, planned = header - 16, header - 8
     dead = {
-        8 * HEADER + size * hart + place
+        header + size * hart + place
         for hart in range(2)
         for part in (X0, FCSR)
         for place in range(part.start, part.stop)
     }
     refused = []
-    for place in range(8 * HEADER + 2 * size):
+    for place in range(header + 2 * size):
         changed = bytearray(state)
         changed[place] ^= 1 << place % 8
         try:
@@ -84,14 +95,14 @@ def test_each_byte_of_the_harts(machine: Machine) -> None:
         if place in dead:
             assert engine.save() == state
             continue
-        if place // 8 == IN_SLICE:  # outside a slice none is planned
-            changed[8 * PLANNED : 8 * PLANNED + 8] = bytes(8)
+        if place // 8 == in_slice // 8:  # outside a slice none is planned
+            changed[planned : planned + 8] = bytes(8)
         assert engine.save() == changed, f"byte {place} is not restored"
         assert machine.state_hash() != wanted, f"byte {place} is not in the hash"
         engine.restore(state)
         assert machine.state_hash() == wanted
-    assert set(range(8 * IDENTITY)) <= set(refused)
-    assert len(refused) - 8 * IDENTITY < 120, refused
+    assert set(range(identity)) <= set(refused)
+    assert len(refused) - identity < 120, refused
 
 
 def test_each_bit_of_the_csrs(machine: Machine) -> None:
@@ -219,7 +230,7 @@ def test_each_bit_of_the_devices(kernel: Machine) -> None:
             device.restore(state)
     assert kernel.state_hash() == wanted
     assert set(taken) == {"plic", "uart0", "virtio0"}
-    assert min(taken.values()) > 100
+    assert min(taken.values()) > 50
 
 
 def test_devices_by_what_they_do(kernel: Machine) -> None:
