@@ -9,13 +9,13 @@
 
 #include "machine.h"
 
-#define STATE_MAGIC 0x32544154534c5052ull /* "RPLSTAT2" */
+#define STATE_MAGIC 0x33544154534c5052ull /* "RPLSTAT3" */
 
 struct hart_state {
     uint64_t x[32], f[32], fcsr, pc, privilege;
     struct csrs csr;
     uint64_t reservation_physical, reservation_value, reservation_width;
-    uint64_t lines, mtimecmp, waiting, retired, slice_base;
+    uint64_t lines, mtimecmp, waiting, retired, slice_base, border_left;
     uint64_t trap_count, last_trap_retired, barren_traps, repeated_pc, repeated_cause, repeated_value, repeated_traps;
 };
 
@@ -44,6 +44,7 @@ static void save_hart(hart *h, struct hart_state *out)
     out->mtimecmp = h->mtimecmp;
     out->waiting = h->waiting;
     out->retired = h->retired;
+    out->border_left = h->border > h->retired ? h->border - h->retired : 0;
     out->slice_base = h->slice_base;
     out->trap_count = h->trap_count;
     out->last_trap_retired = h->last_trap_retired;
@@ -85,7 +86,7 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->repeated_cause = in->repeated_cause;
     h->repeated_value = in->repeated_value;
     h->repeated_traps = (uint32_t)in->repeated_traps;
-    h->border = 0;
+    h->border = in->border_left != 0 ? h->retired + in->border_left : 0;
     h->open.size = 0;
     h->block = NULL;
     hart_flush_tlb(h);
@@ -236,7 +237,7 @@ static bool is_sane(const struct replug_machine *machine, const struct machine_s
         memcpy(&state, harts + i * sizeof state, sizeof state);
         if ((state.privilege != MODE_U && state.privilege != MODE_S && state.privilege != MODE_M) ||
             state.slice_base > state.retired || state.retired >> 62 || state.waiting > 1 || state.pc & 1 ||
-            state.reservation_width > 8 || state.barren_traps >> 32 || state.repeated_traps >> 32 ||
+            state.reservation_width > 8 || state.border_left > PAGE_SIZE || state.barren_traps >> 32 || state.repeated_traps >> 32 ||
             (state.reservation_physical != ~0ull && state.reservation_width != 4 && state.reservation_width != 8) ||
             (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2)
             return false;

@@ -189,12 +189,14 @@ def program(source: Random) -> list[int]:
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("harts", [1, 3])
 def test_the_run_is_the_same_with_and_without(seed: int, harts: int) -> None:
-    """Slices of all harts end where they would have ended, wherever the stops for watches are."""
+    """Slices of all harts end where they would have ended, wherever the stops for watches are; also when the
+    state is saved there and brought back.
+    """
     source = Random(seed)
     words = program(source)
     quantum = source.choice((1, 5, 33, 100))
     seen = []
-    for watches in (0, 1, 5):
+    for watches, saved in ((0, False), (1, False), (5, False), (5, True)):
         engine = Engine(
             EngineConfig(harts=harts, ram_size=1 << 20, quantum=quantum), lambda *_: None, lambda *_: False
         )
@@ -212,7 +214,9 @@ def test_the_run_is_the_same_with_and_without(seed: int, harts: int) -> None:
         while engine.total_instret < end:
             while engine.run(max(end - engine.total_instret, 0)) is StopReason.WATCH:
                 stops += 1
+                if saved:
+                    engine.restore(engine.save())
         assert stops > 0 if watches == 5 else watches or not stops
         seen.append((engine.schedule(), engine.save(), bytes(engine.ram[0x8000:0x9000])))
         engine.close()
-    assert seen[0] == seen[1] == seen[2]
+    assert seen[0] == seen[1] == seen[2] == seen[3]

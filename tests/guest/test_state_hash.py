@@ -229,7 +229,7 @@ def test_each_bit_of_the_devices(kernel: Machine) -> None:
             taken[device.name] = taken.get(device.name, 0) + 1
             device.restore(state)
     assert kernel.state_hash() == wanted
-    assert set(taken) == {"plic", "uart0", "virtio0"}
+    assert {"plic", "uart0", "virtio0"} <= set(taken)
     assert min(taken.values()) > 50
 
 
