@@ -72,6 +72,10 @@ class Keyboard:
         self._unread += data
         return bool(data)
 
+    def put_back(self, data: bytes) -> None:
+        """Bytes that `next` gave and nobody wanted come again."""
+        self._unread = data.replace(bytes((ESCAPE,)), bytes((ESCAPE, ESCAPE))) + self._unread
+
     def next(self) -> bytes | Key:
         """The bytes up to the next key that is ours (none: there are none now), or that key."""
         typed = bytearray()

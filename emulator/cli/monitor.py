@@ -24,7 +24,7 @@ from emulator.report import describe
 from emulator.token import Token
 from toolchain.errors import ToolchainError
 
-_MOST_STEPS = 1_000_000  # runs to a block border in one `step`
+_MOST_STEPS = 100_000  # runs to a block border in one `step`
 _PROMPT = "(replug) "
 
 
@@ -51,7 +51,7 @@ class Monitor:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._hart = 0
-        self._verdict: Verdict | None = None
+        self.verdict: Verdict | None = None
         self._kept: dict[str, Snapshot] = {}  # oldest first
         self.ended: Outcome | None = None
         """Set when the guest ended while it was stepped."""
@@ -91,12 +91,12 @@ class Monitor:
             print(text, end="", file=sys.stderr, flush=True)
 
         editor = LineEditor(_PROMPT, write)
-        self._verdict = None
+        self.verdict = None
         write("\n")
         for remark in (*self._pause([]), "help lists the commands; continue (or Ctrl-A c) goes on"):
             write(f"{remark}\n")
         editor.prompt()
-        while self._verdict is None:
+        while self.verdict is None:
             if not keyboard.pending:
                 ready = select.select([0, signals.descriptor], [], [])[0]
                 signals.check()
@@ -104,21 +104,23 @@ class Monitor:
                     return Verdict.LEAVE  # the terminal is gone
             key = keyboard.next()
             if key is Key.LEAVE:
-                self._verdict = Verdict.LEAVE
+                self.verdict = Verdict.LEAVE
             elif key is Key.MONITOR:
-                self._verdict = Verdict.CONTINUE
+                self.verdict = Verdict.CONTINUE
             elif key is Key.HELP:
                 key = b"help\r"
-            if isinstance(key, bytes):
-                for line in editor.feed(key):
+            while isinstance(key, bytes) and key and self.verdict is None:
+                for line in editor.feed(key[:1]):
                     for answer in self.execute("continue" if line is None else line):
                         write(f"{answer}\n")
                     signals.check()
-                    if self._verdict is not None:
-                        break
-                    editor.prompt()
+                    if self.verdict is None:
+                        editor.prompt()
+                key = key[1:]
+            if isinstance(key, bytes):
+                keyboard.put_back(key)  # for the guest: what came behind `continue`
         write("\n")
-        return self._verdict
+        return self.verdict
 
     def execute(self, line: str) -> list[str]:
         """Do what a line says; the lines to print. What cannot be done is one line, too."""
@@ -156,11 +158,11 @@ class Monitor:
             yield f"  {usage:<28} {command.text}"
 
     def _go_on(self, _words: list[str]) -> Iterable[str]:
-        self._verdict = Verdict.CONTINUE
+        self.verdict = Verdict.CONTINUE
         return ()
 
     def _quit(self, _words: list[str]) -> Iterable[str]:
-        self._verdict = Verdict.LEAVE
+        self.verdict = Verdict.LEAVE
         return ()
 
     def _harts(self, _words: list[str]) -> Iterable[str]:
@@ -209,7 +211,7 @@ class Monitor:
             return False
         if outcome.reason != "limit":
             self.ended = outcome
-            self._verdict = Verdict.CONTINUE
+            self.verdict = Verdict.CONTINUE
         return outcome.reason == "limit"
 
     def _registers(self, words: list[str]) -> Iterable[str]:

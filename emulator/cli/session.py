@@ -107,6 +107,8 @@ class Session:
     def _look(self, timeout: float | None) -> bool:
         """Wait so long (None: for ever) for something from outside; whether the guest got any of it."""
         keyboard, link = self._world.keyboard, self._world.link
+        if keyboard is not None and keyboard.pending:
+            timeout = 0.0
         if timeout is None:
             self._world.progress.hide()
         sources = [self._world.signals.descriptor]
