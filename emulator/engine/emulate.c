@@ -289,6 +289,8 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
 
     uc_reg_read(uc, UC_RISCV_REG_PC, &unicorn_pc); /* a 32-bit hart leaves the upper half as it is: zero */
     const uint64_t pc = unicorn_pc - 4;            /* Unicorn has stepped over it, as if it were four bytes long */
+    if (h->unboxed_result != NO_RESULT)
+        nanbox_finish(h, pc);
     switch (cause) {
     case UNICORN_ECALL:
         if (take_over(h, pc, true))

@@ -177,6 +177,7 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     h->codes = &h->regimes[0];
     h->tlb = TLB_THIRD;
     h->fault_cause = CAUSE_NONE;
+    h->unboxed_result = NO_RESULT;
     clint_set_timer(h, ~0ull);
     h->csr.stimecmp = ~0ull;
     if ((config->extensions & REPLUG_SVADU) && config->hardware_ad)
@@ -206,6 +207,8 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
         error = uc_hook_add(h->uc, &handle, UC_HOOK_BLOCK, (void *)blocks_hook, h, 1, 0);
     if (error == UC_ERR_OK && config->per_instruction)
         error = uc_hook_add(h->uc, &handle, UC_HOOK_CODE, (void *)blocks_instruction_hook, h, 1, 0);
+    if (error == UC_ERR_OK && config->strict_nan_boxing)
+        error = uc_hook_add(h->uc, &handle, UC_HOOK_CODE, (void *)nanbox_hook, h, 1, 0);
     if (error == UC_ERR_OK)
         error = uc_hook_add(h->uc, &handle, UC_HOOK_INTR, (void *)emulate_hook, h, 1, 0);
     if (error != UC_ERR_OK) {
@@ -313,10 +316,14 @@ void hart_run_slice(hart *h, uint64_t instructions)
         if (!h->pc_known)
             h->pc = get_pc(h);
         h->pc_known = false;
+        if (h->unboxed_result != NO_RESULT)
+            nanbox_finish(h, h->pc);
         if (h->patch_pending) {
             shadow_patch(h);
         } else if (h->release_pending) {
             shadow_release(h);
+        } else if (h->unboxed_pending) {
+            nanbox_settle(h);
         } else if (h->hook_pending) {
             h->hook_pending = false;
             uc_ctl_remove_cache(h->uc, h->pc, h->pc + h->patch_size);

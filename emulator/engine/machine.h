@@ -11,6 +11,7 @@
  *   trap.c       trap entry, xret, interrupts
  *   csr.c        the CSRs
  *   emulate.c    the intercepted instructions, and loads and stores to devices
+ *   nanbox.c     single-precision operands that are not NaN-boxed
  *   watch.c      watched areas of RAM
  *   minmax.c     fmin and fmax
  *   bitmanip.c   Zba, Zbb, Zbs, Zicond
@@ -211,6 +212,9 @@ typedef struct hart {
     uint16_t crossing_parcel;   /* what the ebreak stands in for */
     bool sync_pending;          /* fence.i and its like: refresh the shadows before going on */
     bool release_pending;       /* an instruction was intercepted for FS being Off, and it is on now */
+    uint32_t unboxed_result;    /* f register that the instruction at unboxed_pc, which runs, leaves unboxed; or NO_RESULT */
+    uint64_t unboxed_pc;
+    bool unboxed_pending;       /* the instruction at pc has an operand that is not NaN-boxed */
     bool hook_pending;          /* a capture hook has been added: translate that block again */
     bool ended;                 /* the slice ends now */
 
@@ -401,6 +405,12 @@ uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store);
 /* snapshot.c */
 void snapshot_keep(struct replug_machine *machine, uint64_t page); /* the page is about to change */
 void snapshot_destroy(struct replug_machine *machine);
+
+/* nanbox.c */
+enum { NO_RESULT = 32 };
+void nanbox_finish(hart *h, uint64_t pc);
+void nanbox_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+void nanbox_settle(hart *h);
 
 /* watch.c */
 void watch_note(hart *h, uint64_t pc, uint64_t physical, uint32_t width, uint32_t kind, uint64_t before, uint64_t value);

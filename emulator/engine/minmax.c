@@ -40,12 +40,14 @@ static bool is_less(uint64_t a, uint64_t b, const struct format *format)
     return a & sign ? a > b : a < b;
 }
 
-/* An operand of single precision that is not boxed in ones counts as the canonical NaN. */
+/* An operand of single precision that is not boxed in ones counts as the canonical NaN, by the strict rule. */
 static uint64_t operand(hart *h, uint32_t index, const struct format *format)
 {
     const uint64_t value = hart_get_f(h, index);
     if (format->bits == 64)
         return value;
+    if (!h->machine->config.strict_nan_boxing) /* Unicorn boxes no results: see nanbox.c */
+        return value & 0xffffffff;
     return value >> 32 == 0xffffffff ? value & 0xffffffff : canonical_nan(format);
 }
 

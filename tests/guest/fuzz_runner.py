@@ -152,7 +152,8 @@ class Fuzzed:
         engine.recent_blocks(hart)
         engine.drain_events()
         engine.path_rows()
-        engine.cycles(hart)
+        with contextlib.suppress(ReplugError):  # there may be no model
+            engine.cycles(hart)
         if engine.save() != before:
             raise AssertionError("looking at the machine has changed it")
 

@@ -43,6 +43,8 @@ def config_of(seed: int) -> EngineConfig:
         hardware_ad=rng.choice((0, 1, 1)),
         pmp_entries=rng.choice((0, 16, 16, 64)),
         per_instruction=int(rng.random() < 0.15),
+        extensions=rng.choice((0, 63, 63)),
+        strict_nan_boxing=int(rng.random() < 0.1),
     )
 
 

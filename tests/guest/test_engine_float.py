@@ -37,7 +37,7 @@ def engine() -> Iterator[Engine]:
         (0x14, 0, BOX | 0x7F800001, BOX | 0x7FC00000, BOX | 0x7FC00000, INVALID),
         (0x14, 0, BOX | 0x80000000, BOX, BOX | 0x80000000, 0),
         (0x14, 1, BOX | 0x80000000, BOX, BOX, 0),
-        (0x14, 0, 0x3F800000, BOX | 0x40000000, BOX | 0x40000000, 0),
+        (0x14, 0, 0x3F800000, BOX | 0x40000000, BOX | 0x3F800000, 0),
         (0x15, 1, 0x3FF0000000000000, 0x7FF0000000000001, 0x3FF0000000000000, INVALID),
         (0x15, 0, 0xBFF0000000000000, 0x3FF0000000000000, 0xBFF0000000000000, 0),
         (0x15, 1, 0xC000000000000000, 0xBFF0000000000000, 0xBFF0000000000000, 0),
@@ -59,6 +59,35 @@ def test_minimum_and_maximum(
     assert status is not None
     assert status & FS_DIRTY == FS_DIRTY
     assert (engine.instret(0), engine.traps(0)) == (1, 0)
+
+
+FADD_F12, FMIN_F13, FADD_F14 = 0x00B5_7653, 0x28B6_06D3, 0x00A6_7753  # of f10, f11; f12, f11; f12, f10
+
+
+@pytest.mark.parametrize("strict", [0, 1])
+@pytest.mark.parametrize("exact", [0, 1])
+def test_a_computed_operand_counts_as_the_number_it_is(strict: int, exact: int) -> None:
+    """Unicorn boxes no results; by the strict rule they are boxed, and what is not boxed is a NaN."""
+    config = EngineConfig(ram_size=1 << 20, strict_nan_boxing=strict, per_instruction=exact)
+    made = Engine(config, lambda *_: 0, lambda *_: True)
+    made.ram_write(BASE, struct.pack("<III", FADD_F12, FMIN_F13, FADD_F14) + SPIN)
+    made.set_csr(0, MSTATUS, FS_INITIAL)
+    made.set_f(0, 10, BOX | 0x3F80_0000)  # 1
+    made.set_f(0, 11, BOX | 0x4080_0000)  # 4
+    made.set_pc(0, BASE)
+    made.run(4)
+    box = BOX if strict else 0
+    assert [hex(made.get_f(0, index)) for index in (12, 13, 14)] == [
+        hex(box | 0x40A0_0000), hex(BOX | 0x4080_0000), hex(box | 0x40C0_0000)
+    ]  # fmt: skip
+    made.set_f(0, 11, 0x4080_0000)
+    made.set_pc(0, BASE)
+    before = made.total_instret
+    made.run(4)
+    assert made.total_instret - before == 4
+    assert made.get_f(0, 12) == (BOX | 0x7FC0_0000 if strict else 0x40A0_0000)
+    assert made.get_f(0, 13) & 0xFFFF_FFFF == (0x7FC0_0000 if strict else 0x4080_0000)
+    made.close()
 
 
 def test_compressed_stores_are_illegal_while_off(engine: Engine) -> None:
