@@ -298,7 +298,8 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
         machine_fail(h->machine, "hart %u: ecall at 0x%llx that nobody put there", h->id, (unsigned long long)pc);
         break;
     case CAUSE_ILLEGAL:
-        if (take_over(h, pc, h->machine->config.per_instruction)) /* at a page's end: see intercept() in shadow.c */
+        /* At a page's end: see intercept() in shadow.c.  Whether code hooks come for it depends on how many there are. */
+        if (take_over(h, pc, h->machine->config.per_instruction && h->block_pc == pc))
             break;
         if (parcel_of(pc) == 0 && shadow_mapped(h, pc) != NULL)
             shadow_mapped(h, pc)->begins_empty = true;

@@ -126,7 +126,7 @@ void models_open_block(hart *h, const struct code_page *code, const struct block
     h->open = *block;
     h->open_pc = pc;
     for (uint32_t m = 0; m < models; m++)
-        h->open_costs[m] = code->costs[parcel_of(pc) * models + m];
+        h->open_costs[m] = code->costs != NULL ? code->costs[parcel_of(pc) * models + m] : 0; /* NULL: only empty blocks so far */
 }
 
 void models_close_block(hart *h, bool with_edge, uint64_t next)
