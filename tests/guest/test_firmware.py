@@ -75,7 +75,7 @@ def test_each_call(supervisor: Supervisor, isa: str, quantum: int) -> None:
 def test_each_call_on_qemu(supervisor: Supervisor, qemu: str) -> None:
     done = subprocess.run(
         [qemu, "-machine", "virt", "-smp", str(HARTS), "-m", "128M", "-nographic", "-monitor", "none",
-         "-serial", "stdio", "-icount", "shift=0", "-bios", str(builtin_firmware(64).path),
+         "-serial", "stdio", "-icount", "shift=3", "-bios", str(builtin_firmware(64).path),
          "-kernel", str(supervisor(64))],
         input=TYPED, capture_output=True, timeout=120, check=False,
     )  # fmt: skip
@@ -96,12 +96,16 @@ RESET = """
 
 @pytest.mark.parametrize(
     ("extension", "kind", "reason", "status"),
-    [(0x53525354, 0, 0, 0), (0x53525354, 0, 1, 1), (0x53525354, 1, 0, 0), (0x53525354, 2, 1, 0), (8, 0, 0, 0)],
+    [
+        (0x53525354, 0, 0, 0),
+        (0x53525354, 0, 1, 1),
+        (0x53525354, 1, 0, 0),
+        (0x53525354, 2, 1, 0),
+        (8, 0, 0, 0),
+    ],
     ids=["off", "failed", "cold", "warm", "legacy"],
 )
-def test_ends_of_the_run(
-    tmp_path: Path, extension: int, kind: int, reason: int, status: int
-) -> None:
+def test_ends_of_the_run(tmp_path: Path, extension: int, kind: int, reason: int, status: int) -> None:
     image = flat(tmp_path, RESET.format(extension=extension, kind=kind, reason=reason))
     with Machine(image) as machine:
         outcome = machine.run(1_000_000)
