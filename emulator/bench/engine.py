@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,13 +11,23 @@ from functools import partial
 from emulator.bench import program as programs
 from emulator.bench.program import Program
 from emulator.bench.row import Row, Wanted, alone, compared
-from emulator.bench.runner import EngineRunner, QemuRunner, RawRunner, Run, Runner, find_qemu
+from emulator.bench.runner import (
+    EngineRunner,
+    ProcessRunner,
+    QemuRunner,
+    RawRunner,
+    Run,
+    Runner,
+    SpikeRunner,
+    find_qemu,
+    find_spike,
+)
 from emulator.engine.raw import RawMode
 from emulator.errors import ReplugError
 
 HARTS = 4
 LITTLE = 20
-"""QEMU's start-up is subtracted with a run of this fraction of the iterations."""
+"""The start-up of QEMU and Spike is subtracted with a run of this fraction of the iterations."""
 NANOSECONDS = 1e9
 MILLION = 1e6
 
@@ -98,19 +109,25 @@ def _qemu_name(icount: bool) -> str:
     return "QEMU -icount shift=0" if icount else "QEMU"
 
 
-def _qemu_seconds(qemu: QemuRunner, few: int, few_result: int, many: int, many_result: int) -> float:
+def _process_seconds(peer: ProcessRunner, few: int, few_result: int, many: int, many_result: int) -> float:
     """For `many` - `few` iterations, without start-up."""
-    start_up = qemu.run(few, few_result).seconds
-    return max(qemu.run(many, many_result).seconds - start_up, 1e-6)
+    start_up = peer.run(few, few_result).seconds
+    return max(peer.run(many, many_result).seconds - start_up, 1e-6)
 
 
-def _against_qemu(
-    name: str, program: Program, iterations: int, icount: bool, at_least: float | None, settings: Settings
+def _against_process(
+    name: str,
+    program: Program,
+    iterations: int,
+    peer: ProcessRunner,
+    peer_name: str,
+    at_least: float | None,
+    settings: Settings,
 ) -> Row:
-    """Million instructions a second, ours and QEMU's without its start-up."""
+    """Million instructions a second, ours and those of QEMU or Spike without its start-up."""
     many = settings.iterations(iterations)
     few = max(1, many // LITTLE)
-    ours, qemu = EngineRunner(program), QemuRunner(program, icount=icount)
+    ours = EngineRunner(program)
     small, large = ours.run(few), ours.run(many)
     instructions = max(1, large.instructions - small.instructions)
 
@@ -118,13 +135,13 @@ def _against_qemu(
         return large.instructions / _checked(name, ours, many, large.result).seconds / MILLION
 
     def their_speed() -> float:
-        return instructions / _qemu_seconds(qemu, few, small.result, many, large.result) / MILLION
+        return instructions / _process_seconds(peer, few, small.result, many, large.result) / MILLION
 
     return compared(
         name,
         "MIPS",
         alternate(our_speed, their_speed, settings.repetitions_with_processes),
-        _qemu_name(icount),
+        peer_name,
         wanted=Wanted(at_least) if at_least is not None else None,
     )
 
@@ -148,7 +165,7 @@ def _operation(
     qemu = QemuRunner(program, icount=True)
 
     def their_cost() -> float:
-        return _qemu_seconds(qemu, few, small, many, large) / max(1, many - few) / operations * NANOSECONDS
+        return _process_seconds(qemu, few, small, many, large) / max(1, many - few) / operations * NANOSECONDS
 
     pairs = alternate(our_cost, their_cost, settings.repetitions_with_processes)
     return compared(name, "ns", pairs, _qemu_name(True), less_is_better=True)
@@ -201,6 +218,25 @@ def _single_instructions(name: str, at_least: float, settings: Settings) -> Row:
     return alone(name, "MIPS", values, Wanted(at_least, of_value=True))
 
 
+def _counts_by_address(name: str, at_least: float, settings: Settings) -> Row:
+    """Million instructions a second where each run ends by asking how often each single instruction ran."""
+    iterations = settings.iterations(1_000)
+    runner = EngineRunner(programs.COREMARK_LIKE)
+
+    def speeds() -> tuple[float, float]:
+        """With and without the question, of one run."""
+        run = runner.run(iterations)
+        before = time.thread_time()
+        runner.counts()
+        asking = time.thread_time() - before
+        work = run.instructions / MILLION
+        return work / (run.seconds + asking), work / run.seconds
+
+    speeds()
+    pairs = [speeds() for _ in range(settings.repetitions)]
+    return compared(name, "MIPS", pairs, "nobody asks", wanted=Wanted(at_least))
+
+
 def _against_python_hook(name: str, settings: Settings) -> Row:
     """What an exact count costs by hand: a Python function for each instruction."""
     few, many = settings.iterations(2_000), settings.iterations(300_000)
@@ -218,6 +254,10 @@ def _no_qemu() -> str | None:
     return None if find_qemu() is not None else "qemu-system-riscv64 is not installed"
 
 
+def _no_spike() -> str | None:
+    return None if find_spike() is not None else "spike is neither on the path nor named by REPLUG_SPIKE"
+
+
 def _no_single_instructions() -> str | None:
     return None if EngineRunner.can_count_single_instructions() else "this engine has block slices only"
 
@@ -227,7 +267,14 @@ def _raw(name: str, program: Program, iterations: int, mode: RawMode, at_least: 
 
 
 def _qemu(name: str, program: Program, iterations: int, icount: bool, at_least: float | None) -> Benchmark:
-    return Benchmark(name, partial(_against_qemu, name, program, iterations, icount, at_least), _no_qemu)
+    peer = QemuRunner(program, icount=icount)
+    measure = partial(_against_process, name, program, iterations, peer, _qemu_name(icount), at_least)
+    return Benchmark(name, measure, _no_qemu)
+
+
+def _spike(name: str, program: Program, iterations: int, at_least: float | None) -> Benchmark:
+    measure = partial(_against_process, name, program, iterations, SpikeRunner(program), "Spike", at_least)
+    return Benchmark(name, measure, _no_spike)
 
 
 def _cost(name: str, program: Program, iterations: int, operations: int, qemu_factor: int) -> Benchmark:
@@ -241,6 +288,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     _raw("coremark-like", programs.COREMARK_LIKE, 1_000, RawMode.VIRTUAL, None),
     _qemu("vs-qemu-icount", programs.COREMARK_LIKE, 5_000, True, 1.0),
     _qemu("vs-qemu", programs.COREMARK_LIKE, 5_000, False, None),
+    _spike("vs-spike", programs.COREMARK_LIKE, 2_000, 1.0),
     Benchmark("slice-cost", partial(_slice_cost, "slice-cost", 100, 200)),
     Benchmark("slice-cost-1000", partial(_slice_cost, "slice-cost-1000", 1000, None)),
     Benchmark("four-harts-slice-1000", partial(_four_harts, "four-harts-slice-1000", 1000, 0.6)),
@@ -253,6 +301,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     _cost("csr-time", programs.CSR_TIME, 100_000, 16, 3),
     _cost("wfi", programs.WFI, 200_000, 1, 1),
     _cost("tlb-fill", programs.TLB, 6_000, 256, 1),
+    Benchmark("counts-by-address", partial(_counts_by_address, "counts-by-address", 0.95)),
     Benchmark("python-hook", partial(_against_python_hook, "python-hook")),
 )
 """In the order of the report. What each row is: replug bench --help, README."""

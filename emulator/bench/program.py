@@ -21,7 +21,8 @@ from toolchain.image import Image
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 RAM_BASE = 0x8000_0000
 RAM_SIZE = 16 << 20
-END_ASLEEP, END_POWER_OFF = 0, 1
+END_ASLEEP, END_POWER_OFF, END_TOHOST = 0, 1, 2
+_ELF_SEGMENTS, _ELF_SEGMENT = struct.Struct("<32xQ14xHH"), struct.Struct("<I4xQQ8xQ")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,19 @@ def memory_image(program: Program, iterations: int, *, ending: int = END_ASLEEP,
     for symbol, value in (("iterations", iterations), ("ending", ending), ("expected", expected)):
         struct.pack_into("<Q", flat, address_of(program, symbol) - RAM_BASE, value)
     return bytes(flat)
+
+
+def elf_file(program: Program, iterations: int, *, ending: int, expected: int) -> bytes:
+    """The program's ELF with its parameters set."""
+    data = bytearray(build(program).path.read_bytes())
+    table, size, count = _ELF_SEGMENTS.unpack_from(data)
+    for symbol, value in (("iterations", iterations), ("ending", ending), ("expected", expected)):
+        address = address_of(program, symbol)
+        for place in range(table, table + size * count, size):
+            kind, offset, start, length = _ELF_SEGMENT.unpack_from(data, place)
+            if kind == 1 and start <= address < start + length:  # PT_LOAD
+                struct.pack_into("<Q", data, offset + address - start, value)
+    return bytes(data)
 
 
 EXACT_INTEGER = Program("exact-integer", "exact_integer.S")

@@ -7,6 +7,7 @@ other work on the host then disturbs them least.
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import struct
@@ -19,21 +20,24 @@ from typing import Protocol
 
 from emulator.bench.program import (
     END_POWER_OFF,
+    END_TOHOST,
     RAM_BASE,
     RAM_SIZE,
     Program,
     address_of,
+    elf_file,
     memory_image,
 )
 from emulator.devices.virt_map import VIRTIO_BASE
-from emulator.engine import Engine, EngineConfig, StopReason
+from emulator.engine import PAGE_SIZE, PAGE_TOUCHED, Engine, EngineConfig, StopReason
 from emulator.engine.raw import RawMode, RawUnicorn
 from emulator.errors import ReplugError
 
 UNCUT = 1 << 60
 """A quantum (instructions) so long that a hart runs its program in one slice."""
 QEMU = "qemu-system-riscv64"
-QEMU_TIMEOUT = 300
+SPIKE = "spike"
+CHILD_TIMEOUT = 300
 VIRTIO_MAGIC = 0x7472_6976
 
 
@@ -105,6 +109,14 @@ class EngineRunner:
         (result,) = struct.unpack_from("<Q", engine.ram, place)
         return Run(seconds, engine.total_instret, result, engine.rounds - rounds)
 
+    def counts(self) -> dict[int, int]:
+        """How often each instruction has retired in all runs so far, by its physical address."""
+        counts: dict[int, int] = {}
+        for page, flags in enumerate(self._engine.page_flags.tobytes()):
+            if flags & PAGE_TOUCHED:
+                counts |= self._engine.counts(RAM_BASE + page * PAGE_SIZE)
+        return counts
+
     @staticmethod
     def can_count_single_instructions() -> bool:
         """Does this engine know slices of an exact length?"""
@@ -130,6 +142,13 @@ class RawRunner:
         seconds = time.thread_time() - before
         (result,) = struct.unpack("<Q", raw.read(address_of(self.program, "results"), 8))
         return Run(seconds, raw.instructions - counted, result)
+
+
+class ProcessRunner(Protocol):
+    """Another emulator, each run of which is a process of its own."""
+
+    def run(self, iterations: int, expected: int | None = None) -> Run:
+        """The whole process, start-up included. expected: the result the program must come to."""
 
 
 def find_qemu() -> str | None:
@@ -167,15 +186,41 @@ class QemuRunner:
         return Run(seconds, 0, expected or 0)
 
 
+def find_spike() -> str | None:
+    """Path of Spike, the instruction set's simulator: `REPLUG_SPIKE`, or on the path; None: there is none."""
+    return shutil.which(os.environ.get("REPLUG_SPIKE") or SPIKE)
+
+
+class SpikeRunner:
+    """Spike with one hart."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def run(self, iterations: int, expected: int | None = None) -> Run:
+        """As in ProcessRunner."""
+        spike = find_spike()
+        if spike is None:
+            raise ReplugError(f"{SPIKE}: not installed")
+        image = elf_file(self.program, iterations, ending=END_TOHOST, expected=expected or 0)
+        with tempfile.NamedTemporaryFile(prefix="replug-bench-", suffix=".elf") as file:
+            Path(file.name).write_bytes(image)
+            memory = f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}"
+            seconds, status, errors = _run_child([spike, "-p1", memory, "--isa=rv64imafdc", file.name])
+        if status != 0 and expected is not None:
+            raise ReplugError(f"benchmark {self.program.name} on Spike: status {status} {errors.strip()}")
+        return Run(seconds, 0, expected or 0)
+
+
 def _run_child(command: list[str]) -> tuple[float, int, str]:
     """Processor seconds (user and system), exit status, stderr. ReplugError when it takes too long."""
     with tempfile.TemporaryFile() as errors:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
         try:
-            status = child.wait(QEMU_TIMEOUT)
+            status = child.wait(CHILD_TIMEOUT)
         except subprocess.TimeoutExpired:
-            raise ReplugError(f"{QEMU}: did not end within {QEMU_TIMEOUT} seconds") from None
+            raise ReplugError(f"{command[0]}: did not end within {CHILD_TIMEOUT} seconds") from None
         finally:
             if child.poll() is None:
                 child.kill()

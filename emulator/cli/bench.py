@@ -51,8 +51,8 @@ def bench(
     """Measure the emulator on this computer, in turns with others that run the same guest programs.
 
     NAME is `engine`: programs with long and with short basic blocks, memory, lists and matrices on raw
-    Unicorn and on QEMU (if it is installed), the cost of slices, traps, MMIO, CSRs, sleeping and address
-    translation.
+    Unicorn and on QEMU and Spike (if they are installed; REPLUG_SPIKE names the latter), the cost of slices,
+    traps, MMIO, CSRs, sleeping, address translation and counts by address.
 
     \b
     Examples

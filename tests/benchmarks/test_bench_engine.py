@@ -19,8 +19,8 @@ from emulator.engine.raw import RawMode
 TINY = Settings(repetitions=1, scale=0.0005)
 ROWS = {
     "exact-integer", "exact-branchy", "memory-vs-default", "coremark-like", "vs-qemu-icount", "vs-qemu",
-    "slice-cost", "four-harts-slice-1000", "slice-1", "trap", "mmio-device", "mmio-uart", "csr-minstret",
-    "wfi", "tlb-fill", "python-hook",
+    "vs-spike", "slice-cost", "four-harts-slice-1000", "slice-1", "trap", "mmio-device", "mmio-uart",
+    "csr-minstret", "wfi", "tlb-fill", "counts-by-address", "python-hook",
 }  # fmt: skip
 
 
@@ -81,6 +81,12 @@ def test_an_iteration_has_as_many_instructions_as_its_source(program: Program, i
     counts = [runner.run(iterations).instructions for iterations in (1, 2, 12)]
     assert counts[1] - counts[0] == instructions
     assert counts[2] - counts[0] == 11 * instructions
+
+
+def test_counts_by_address_add_up() -> None:
+    runner = EngineRunner(programs.COREMARK_LIKE)
+    total = runner.run(2).instructions + runner.run(1).instructions
+    assert sum(runner.counts().values()) == total
 
 
 def test_blocks_are_as_long_as_the_rows_say() -> None:
@@ -148,11 +154,12 @@ def test_command_line(tmp_path: Path) -> None:
         str(file),
     ]
     done = CliRunner().invoke(bench, arguments, catch_exceptions=False)
-    assert "exact-integer" in done.output and "raw Unicorn, virtual TLB" in done.output
+    assert "exact-integer" in done.output and "Unicorn," in done.output and "…" not in done.output
     written = json.loads(file.read_text())
     assert written["bench"] == "engine"
     (row,) = written["rows"]
     assert row["name"] == "exact-integer" and row["unit"] == "MIPS"
+    assert row["peer"] == "raw Unicorn, virtual TLB"
     assert row["spread"][0] <= row["ratio"] <= row["spread"][1]
 
 
