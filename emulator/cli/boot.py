@@ -323,6 +323,8 @@ def _tell(machine: Machine, outcome: Outcome, token: str, quiet: bool) -> None:
         say(line)
     if not quiet:
         say(f"replug: state {machine.state_hash()}")
+        if machine.options.devices.seed:
+            say(f"replug: seed {machine.options.devices.seed}")
         if len(token) <= _LONGEST_SHOWN_TOKEN:
             say(f"replug: to repeat it: --replay {token}")
         else:
@@ -350,6 +352,7 @@ def _result(machine: Machine, outcome: Outcome, token: str, seconds: float) -> d
             for hart in range(machine.harts)
         ],
         "state_hash": machine.state_hash(),
+        "seed": machine.options.devices.seed,
         "token": token,
         "instructions": engine.total_instret,
         "virtual_time_ns": engine.now,
