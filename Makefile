@@ -34,7 +34,7 @@ lint: $(VENV)/.test-installed  ## formatting, lint, types
 
 tools:                  ## Debian packages that some tests compare with (needs root)
 	apt-get update -qq
-	apt-get install -y -qq --no-install-recommends qemu-system-misc gdb-multiarch binutils-riscv64-unknown-elf device-tree-compiler valgrind opensbi u-boot-qemu
+	apt-get install -y -qq --no-install-recommends qemu-system-misc gdb-multiarch binutils-riscv64-unknown-elf device-tree-compiler valgrind chromium llvm opensbi u-boot-qemu
 
 clean:                  ## remove everything that was made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ import click
 from emulator.cli.common import WINDOW, check_json_target, json_option, quiet_option, say, write_json
 from emulator.cli.cycles_alternatives import ALTERNATIVES, run_alternatives
 from emulator.cli.cycles_display import Display
-from emulator.cli.cycles_output import Report, write_log, write_report
+from emulator.cli.cycles_output import Report, read_report, write_log, write_report
 from emulator.cli.guest import HARTS, build_guest
 from emulator.cycles.baseline import Baseline, Subject, file_hash, model_options, read_baseline
 from emulator.cycles.claims import claims, missing
@@ -71,6 +71,12 @@ def _list_paths(image: Path) -> int:
     help="trace, speedscope, html: this part of the run, in cycles of virtual time; log: in instructions.",
 )
 @click.option("--around", metavar="PATH", help="trace, speedscope, html: what is around the first such call.")
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="REPORT",
+    help="html: compare with the run of this report (made with --json).",
+)
 @click.option("-o", "output", metavar="FILE", default="-", help="Where the report goes; - is stdout.")
 @click.option(
     "--plot",
@@ -105,6 +111,7 @@ def cycles(
     form: str,
     window: tuple[int, int | None] | None,
     around: str | None,
+    compare: Path | None,
     output: str,
     plot_file: Path | None,
     save: Path | None,
@@ -135,6 +142,7 @@ def cycles(
       replug cycles my.elf --functions         where all instructions retired, declared as a path or not
       replug cycles my.elf --format callgrind -o callgrind.out   for KCachegrind, with calls
       replug cycles --format trace -o trace.json   a timeline for Perfetto; --format speedscope for speedscope
+      replug cycles --format html -o report.html   all of it in one page, to look at and to send
       replug cycles --format log --window 1000000:500 -o commits.log   instructions, as Spike logs them
       replug cycles --quiet --json report.json
       replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
@@ -165,6 +173,9 @@ def cycles(
         raise ReplugError(
             "--around goes with --format trace, speedscope or html; --window says what is logged"
         )
+    if compare is not None and form != "html":
+        raise ReplugError("--compare goes with --format html")
+    compared = None if compare is None else read_report(compare)
     if window is not None and form not in (*TIMED, "log"):
         raise ReplugError("--window goes with --format trace, speedscope, html or log")
     if around is not None and (form not in TIMED or window is not None):
@@ -251,7 +262,7 @@ def cycles(
             problems.append(f"{target}: no declared path was taken to its end")
     judged = claims(costs, [model.name for model in models]) if paper is not None else []
     problems += [f"claim {claim.id} does not hold" for claim in judged if not claim.holds]
-    report = Report(models, costs, judged, runs, paper, by_function, by_line)
+    report = Report(models, costs, judged, runs, paper, by_function, by_line, compared)
     for code in report.code:
         if not code.has_symbols and not quiet:
             say(f"replug: {code.image.path}: it has no symbols; its code is told by address")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from emulator.cycles.code import CodeCosts
 from emulator.cycles.code_rows import BY_FUNCTION, BY_LINE, Row, code_table, function_rows, line_rows
 from emulator.cycles.commit_log import commit_log
 from emulator.cycles.csv_table import paths_csv, table
+from emulator.cycles.html_page import PageContent, figures_of, html_page, label_of
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost
 from emulator.cycles.scenario import PaperRun, Run
@@ -29,6 +31,7 @@ from emulator.cycles.timeline import Timeline
 from emulator.cycles.trace_event import trace_event
 from emulator.errors import ReplugError
 from emulator.options import MachineOptions
+from guestos.images import GUESTOS
 
 LOGGED = 100_000  # instructions of a commit log, where nothing else is said
 PLAIN_WIDTH = 132  # of a table that goes to no terminal
@@ -38,7 +41,7 @@ PLAIN_WIDTH = 132  # of a table that goes to no terminal
 class Report:
     """All that a report can show.  paper: the whole run of the scenario, None for an image.
 
-    by_function, by_line: the runs' code is to be shown so.
+    by_function, by_line: the runs' code is to be shown so.  compared: name and paths of another report.
     """
 
     models: Sequence[Model]
@@ -48,6 +51,7 @@ class Report:
     paper: PaperRun | None
     by_function: bool
     by_line: bool
+    compared: tuple[str, list[dict[str, object]]] | None = None
 
     @property
     def code(self) -> list[CodeCosts]:
@@ -97,12 +101,51 @@ def write_report(report: Report, form: str, output: str, everything: bool) -> No
     elif form == "speedscope":
         timelines = [(run.name, timeline_of(run)) for run in report.runs if run.timeline is not None]
         write_text(output, speedscope(timelines, report.code, f"replug {version()}") + "\n")
+    elif form == "html":
+        write_text(output, html_page(_page(report)))
     elif output == "-":
         _print(sys.stdout, report, everything)
     else:
         text = StringIO()
         _print(text, report, everything)
         write_text(output, text.getvalue())
+
+
+def _page(report: Report) -> PageContent:
+    paper = report.paper
+    names = ", ".join(run.name for run in report.runs)
+    return PageContent(
+        title="Replugging a read: what it costs" if paper is not None else f"What {names} costs",
+        creator=f"Made by replug {version()}.",
+        models=report.models,
+        costs=report.costs,
+        claims=report.claims,
+        runs=report.runs,
+        checksums=() if paper is None else paper.checksums,
+        roots=[Path(), GUESTOS, *(code.image.path.parent for code in report.code)],
+        compared=report.compared,
+    )
+
+
+def read_report(file: Path) -> tuple[str, list[dict[str, object]]]:
+    """Name and "paths" of another run's JSON report; ReplugError ("FILE: what") when it is none."""
+    try:
+        value = json.loads(file.read_bytes())
+    except OSError as error:
+        raise ReplugError(f"{file}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ReplugError(f"{file}: not a report (no JSON)") from None
+    paths = value.get("paths") if isinstance(value, dict) else None
+    if not isinstance(paths, list):
+        raise ReplugError(f"{file}: not a report (replug cycles --json makes one)")
+    try:
+        for path in paths:
+            label_of(path)
+            if any(not isinstance(figure, int) for figure in figures_of(path)):
+                raise TypeError
+    except (KeyError, TypeError, AssertionError, AttributeError):
+        raise ReplugError(f"{file}: a damaged report (its paths)") from None
+    return str(file), paths
 
 
 def timeline_of(run: Run) -> Timeline:

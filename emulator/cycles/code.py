@@ -8,7 +8,7 @@ other code (programs that the guest loaded itself) is told by its address.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,6 +52,17 @@ class LineCost:
     line: Line | None
     instructions: int
     executions: int
+
+
+@dataclass(frozen=True)
+class InstructionCost:
+    """An instruction that retired so often; known: it is the image's, and the address is virtual."""
+
+    address: int
+    count: int
+    known: bool
+    place: Place
+    line: Line | None
 
 
 @dataclass(frozen=True)
@@ -160,6 +171,12 @@ class CodeCosts:
             sums[place, line] = (count + executed.count, max(most, executed.count))
         costs = [LineCost(place, line, *figures) for (place, line), figures in sums.items()]
         return sorted(costs, key=lambda cost: (-cost.instructions, cost.place.address, cost.line or ("", 0)))
+
+    def executed(self) -> Iterator[InstructionCost]:
+        """Every instruction that retired, by physical address.  Raises ToolchainError as lines() does."""
+        for each, place in self._executed:
+            line = self.image.line_at(each.address) if each.known else None
+            yield InstructionCost(each.address, each.count, each.known, place, line)
 
     def place_of(self, physical: int) -> tuple[Place, Line | None] | None:
         """Function and line of an instruction, given the physical address of some byte of it: of one that

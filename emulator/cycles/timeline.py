@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from emulator.machine import Machine
 
 ASLEEP = "asleep"
+_TRAPS = {
+    3: "breakpoint",
+    8: "system call",
+    9: "call of M-mode",
+    12: "fetch page fault",
+    13: "load page fault",
+    15: "store page fault",
+}
 INTERRUPT = 1 << 63
 
 
@@ -192,7 +200,8 @@ class _Builder:
         self._seats = [self._thread("hart", hart) for hart in range(harts)]
         self._running: list[list[Piece]] = [[] for _ in range(harts)]
         self._asleep: list[Piece | None] = [None] * harts
-        self._number = 0
+        self._seen = [False] * harts
+        self._number = self.begin = 0
 
     def _thread(self, kind: str, number: int) -> _Thread:
         if (kind, number) not in self._threads:
@@ -236,13 +245,20 @@ class _Builder:
         return None
 
     def take(self, event: Event) -> None:
+        self._take(event)
+        self._seen[event.hart] = True
+
+    def _take(self, event: Event) -> None:
         hart, time = event.hart, event.time
+        if self._number == 0:
+            self.begin = time
         self._number += 1
         if event.kind is EventKind.MARK:
             self._mark(hart, time, self.marks[event.mark], event.value)
         elif event.kind is EventKind.TRAP:
             kind = "interrupt" if event.value & INTERRUPT else "exception"
-            name = f"{kind} {event.value & 0x3F}"
+            name = _TRAPS.get(event.value & ~INTERRUPT, "") if kind == "exception" else ""
+            name = name or f"{kind} {event.value & 0x3F}"
             self._push(hart, Activity(kind, name, self._seats[hart].number, name), time)
         elif event.kind is EventKind.RETURN:
             for activity in reversed(self._seats[hart].open):
@@ -257,6 +273,11 @@ class _Builder:
             self.pieces.append(piece)
         else:
             asleep = self._asleep[hart]
+            if asleep is None and not self._seen[hart]:  # since before the first event
+                activity = Activity(ASLEEP, ASLEEP, self._seats[hart].number, ASLEEP, ended=True)
+                piece = Piece(activity, hart, self.begin, time, 0)
+                activity.pieces.append(piece)
+                self.pieces.append(piece)
             if asleep is not None:
                 asleep.end, asleep.activity.ended = time, True
                 self._asleep[hart] = None
