@@ -24,8 +24,12 @@ from emulator.bench.runner import (
 )
 from emulator.engine.raw import RawMode
 from emulator.errors import ReplugError
+from emulator.machine import Machine
+from emulator.options import MachineOptions
 
 HARTS = 4
+SHORT_RUN = 1000
+"""Instructions between two restores."""
 LITTLE = 20
 """The start-up of QEMU and Spike is subtracted with a run of this fraction of the iterations."""
 NANOSECONDS = 1e9
@@ -237,6 +241,28 @@ def _counts_by_address(name: str, at_least: float, settings: Settings) -> Row:
     return compared(name, "MIPS", pairs, "nobody asks", wanted=Wanted(at_least))
 
 
+def _restore(name: str, at_most: float, settings: Settings) -> Row:
+    """Microseconds to bring a whole machine of four harts back to a snapshot, after a short run."""
+    times = settings.iterations(200)
+    options = MachineOptions(harts=HARTS, memory=programs.RAM_SIZE)
+    with Machine(programs.build(programs.COREMARK_LIKE), options) as machine:
+        machine.run(1_000_000)
+        snapshot = machine.snapshot()
+
+        def cost() -> float:
+            seconds = 0.0
+            for _ in range(times):
+                machine.run(SHORT_RUN)
+                before = time.thread_time()
+                machine.restore(snapshot)
+                seconds += time.thread_time() - before
+            return seconds / times * MILLION
+
+        cost()
+        values = [cost() for _ in range(settings.repetitions)]
+    return alone(name, "us", values, Wanted(at_most, of_value=True, at_most=True))
+
+
 def _against_python_hook(name: str, settings: Settings) -> Row:
     """What an exact count costs by hand: a Python function for each instruction."""
     few, many = settings.iterations(2_000), settings.iterations(300_000)
@@ -302,6 +328,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     _cost("wfi", programs.WFI, 200_000, 1, 1),
     _cost("tlb-fill", programs.TLB, 6_000, 256, 1),
     Benchmark("counts-by-address", partial(_counts_by_address, "counts-by-address", 0.95)),
+    Benchmark("restore", partial(_restore, "restore", 100)),
     Benchmark("python-hook", partial(_against_python_hook, "python-hook")),
 )
 """In the order of the report. What each row is: replug bench --help, README."""

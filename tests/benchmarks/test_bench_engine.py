@@ -20,7 +20,7 @@ TINY = Settings(repetitions=1, scale=0.0005)
 ROWS = {
     "exact-integer", "exact-branchy", "memory-vs-default", "coremark-like", "vs-qemu-icount", "vs-qemu",
     "vs-spike", "slice-cost", "four-harts-slice-1000", "slice-1", "trap", "mmio-device", "mmio-uart",
-    "csr-minstret", "wfi", "tlb-fill", "counts-by-address", "python-hook",
+    "csr-minstret", "wfi", "tlb-fill", "counts-by-address", "restore", "python-hook",
 }  # fmt: skip
 
 
