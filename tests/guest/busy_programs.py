@@ -67,6 +67,7 @@ handler:
     sd t0, 0(s10)
     csrr t0, mcause
     sd t0, 8(s10)
+count:
     csrr t0, minstret
     sd t0, 16(s10)
     rdtime t0
@@ -159,10 +160,19 @@ TEXT = (
 )
 
 
-def script(random: bytes) -> bytes:
-    """Four random bytes for each entry (snippet, two lengths, a hart), as the guest reads it."""
+CHANGE_COUNTERS = {
+    number for number, text in enumerate(SNIPPETS) if "csrw minstret" in text or "inhibit" in text
+}
+
+
+def script(random: bytes, counters_change: bool = True) -> bytes:
+    """Four random bytes for each entry (snippet, two lengths, a hart), as the guest reads it.
+
+    counters_change: the guest may write to minstret and mcountinhibit.
+    """
+    allowed = [number for number in range(len(SNIPPETS)) if counters_change or number not in CHANGE_COUNTERS]
     packed = [
-        struct.pack("4B", snippet % len(SNIPPETS) + 1, n % 13, m % 60 + 1, 4 * (hart % HARTS))
+        struct.pack("4B", allowed[snippet % len(allowed)] + 1, n % 13, m % 60 + 1, 4 * (hart % HARTS))
         for snippet, n, m, hart in struct.iter_unpack("4B", random[: len(random) // 4 * 4])
     ]
     return b"".join(packed[: LONGEST - 1]) + bytes(4)
