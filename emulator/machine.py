@@ -132,7 +132,7 @@ class Machine:
             return None
         fromhost = symbol_in_ram(self.image, "fromhost", virt_map.RAM_BASE, self.options.memory)
         self.engine.watch(tohost, 8)
-        return Htif(tohost, fromhost, self._htif_exit, console)
+        return Htif(tohost, fromhost, self._htif_exit, console, self.uart.take)
 
     def _htif_exit(self, reason: str, code: int) -> None:
         # It acts between runs of the engine, where there is nothing to stop.

@@ -14,10 +14,11 @@ from toolchain.image import Image
 LOOK = 1000
 """Instructions, over all harts, between two looks at a `tohost` whose request is not whole yet."""
 
-_VERSION = 2
+_VERSION = 3
 _PAYLOAD = (1 << 48) - 1
 _SYSTEM, _CONSOLE = 0, 1  # devices
-_CONSOLE_WRITE = 1  # command; 0 is a read, which is not answered
+_CONSOLE_READ, _CONSOLE_WRITE = 0, 1  # commands
+_CHARACTER = 0x100  # in the answer to a read
 _SYS_WRITE, _SYS_EXIT = 64, 93
 _EBADF, _EFAULT, _ENOSYS = 9, 14, 38
 _LONGEST_WRITE = 1 << 20  # bytes; a longer write is done in part, as write() may
@@ -31,7 +32,9 @@ class Htif(Device):
     * payload of device 0 with bit 0 clear: address of eight doublewords, a system call's number and its
       arguments. write (64) to 1 and 2 is console output, exit (93) ends the run, others fail with ENOSYS. The
       result replaces the number, and 1 in `fromhost` says that it is there;
-    * device 1, command 1: the payload's low byte is console output.
+    * device 1, command 1: the payload's low byte is console output;
+    * device 1, command 0: a character is wanted. When there is one, `fromhost` gets device 1, command 0 and
+      0x100 | the character (what the UART's driver has not read is taken, through `read_character`).
 
     Once taken, a request is replaced by 0. Other devices and commands are taken and ignored.
 
@@ -51,6 +54,7 @@ class Htif(Device):
         fromhost: int | None,
         request_exit: Callable[[str, int], None],
         console: Callable[[bytes], None],
+        read_character: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.base = tohost
         self._fromhost = fromhost
@@ -58,6 +62,8 @@ class Htif(Device):
         self._console = console
         self._halves = 0  # that have been stored since the request before: 1 the lower one, 2 the upper one
         self._waiting = False  # there is a request that has not been taken
+        self._read_character = read_character
+        self._reading = False  # a character is wanted, and there was none
         self._seen = 0
         self._looked = 0  # looks at multiples of LOOK so far: instructions // LOOK
 
@@ -76,22 +82,26 @@ class Htif(Device):
             self._waiting = request != 0 and not self._served(request)
         else:
             self._waiting = request != 0
-        if self._waiting:
+        if self._waiting or self._reading:
             self._looked = instructions // LOOK
         return True
 
     def until_look(self, instructions: int) -> int:
         """Instructions until the next look, when so many have retired over all harts."""
-        return LOOK - instructions % LOOK if self._waiting else NO_LIMIT
+        return LOOK - instructions % LOOK if self._waiting or self._reading else NO_LIMIT
 
     def look(self, instructions: int, last: bool = False) -> None:
         """Look at `tohost` if it is time. last: nothing follows, so that what is there is all there will be.
 
         Raises ReplugError when it holds no address of a system call that is in RAM.
         """
-        if not self._waiting or (instructions // LOOK == self._looked and not last):
+        if not (self._waiting or self._reading) or (instructions // LOOK == self._looked and not last):
             return
         self._looked = instructions // LOOK
+        if self._reading:
+            self._answer_read()
+        if not self._waiting:
+            return
         request = self._load(self.base)
         confirmed = request == self._seen or last
         self._seen = request
@@ -106,6 +116,15 @@ class Htif(Device):
         self._seen = 0
         return True
 
+    def _answer_read(self) -> None:
+        """Give the guest the character that it wants, if there is one and the earlier answer is taken."""
+        if self._fromhost is None or self._load(self._fromhost):
+            return
+        character = self._read_character()
+        if character is not None:
+            self._reading = False
+            self._store(self._fromhost, _CONSOLE << 56 | _CONSOLE_READ << 48 | _CHARACTER | character)
+
     def _load(self, address: int) -> int:
         return int.from_bytes(self.board.memory_read(address, 8), "little")
 
@@ -117,6 +136,9 @@ class Htif(Device):
         device, command, payload = request >> 56, request >> 48 & 0xFF, request & _PAYLOAD
         if device == _CONSOLE and command == _CONSOLE_WRITE:
             self._console(bytes((payload & 0xFF,)))
+        elif device == _CONSOLE and command == _CONSOLE_READ:
+            self._reading = True
+            self._answer_read()
         elif device == _SYSTEM and command == 0:
             if payload & 1:
                 self._exit(payload >> 1)
@@ -157,11 +179,13 @@ class Htif(Device):
         return length
 
     def save(self) -> bytes:
-        return struct.pack("<BB?QQ", _VERSION, self._halves, self._waiting, self._seen, self._looked)
+        return struct.pack(
+            "<BB??QQ", _VERSION, self._halves, self._waiting, self._reading, self._seen, self._looked
+        )
 
     def restore(self, state: bytes) -> None:
         reader = StateReader(self.name, _VERSION, state)
-        self._halves, self._waiting, self._seen, self._looked = reader.fields("<B?QQ")
+        self._halves, self._waiting, self._reading, self._seen, self._looked = reader.fields("<B??QQ")
         reader.finish()
 
 

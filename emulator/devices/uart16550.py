@@ -30,6 +30,10 @@ class Uart16550(Device):
         if output:
             self._write_output(output)
 
+    def take(self) -> int | None:
+        """The next character from the host for somebody else (HTIF's console); None: there is none."""
+        return self._engine.console_take()
+
     @property
     def unread(self) -> int:
         """How many characters from the host the guest has not read yet."""

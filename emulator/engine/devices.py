@@ -56,6 +56,11 @@ class EngineDevices:
         """How many characters from the host the guest has not read yet."""
         return int(self._lib.replug_console_unread(self._machine))
 
+    def console_take(self) -> int | None:
+        """The next of them, taken in the guest's stead; None: there is none."""
+        character = int(self._lib.replug_console_take(self._machine))
+        return None if character < 0 else character
+
     @property
     def console_listens(self) -> bool:
         """Whether a character that arrives makes an interrupt, and so may wake a hart."""

@@ -166,6 +166,7 @@ uint64_t replug_plic_save(replug_machine *machine, uint8_t *buffer);
 int replug_plic_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
 void replug_console_type(replug_machine *machine, const uint8_t *data, uint64_t length);
 uint64_t replug_console_unread(replug_machine *machine);
+int replug_console_take(replug_machine *machine);
 int replug_console_listens(replug_machine *machine);
 uint64_t replug_console_output(replug_machine *machine, const uint8_t **data);
 void replug_console_drain(replug_machine *machine);

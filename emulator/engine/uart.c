@@ -238,6 +238,17 @@ void replug_console_type(replug_machine *machine, const uint8_t *data, uint64_t 
 /* How many characters from the host the guest has not read yet. */
 uint64_t replug_console_unread(replug_machine *machine) { return held(&machine->uart.line); }
 
+/* The next of them, taken from the line in the guest's stead (HTIF's console); -1: there is none. */
+int replug_console_take(replug_machine *machine)
+{
+    struct uart_bytes *line = &machine->uart.line;
+    if (held(line) == 0)
+        return -1;
+    const uint8_t character = line->data[line->start++];
+    update(machine);
+    return character;
+}
+
 /* Does a character that arrives make an interrupt, so that it may wake a hart? */
 int replug_console_listens(replug_machine *machine) { return (machine->uart.ier & IER_RECEIVE) != 0; }
 

@@ -10,7 +10,9 @@ from emulator.devices.htif import LOOK
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
+from emulator.replay import replay
 from emulator.stepping import run_in_steps
+from emulator.token import Token
 
 Guest = Callable[[str], Path]
 
@@ -230,3 +232,60 @@ def test_a_snapshot_remembers_the_last_look(guest: Guest) -> None:
             machine.restore(saved)
         assert ends[0] == ends[1]
         assert ends[0][0] < 2 * LOOK + 50
+
+
+ECHO = f"""
+    la s1, tohost
+    li s2, 1
+    slli s2, s2, 56
+    li s3, 'q'
+    li s5, 0x101
+    slli s5, s5, 48
+next:
+    sd s2, 0(s1)
+1:  ld s4, 8(s1)
+    beqz s4, 1b
+    sd zero, 8(s1)
+    srli t0, s4, 8
+    slli t0, t0, 8
+    xori t0, t0, 0x100
+    bne t0, s2, wrong
+    andi s4, s4, 255
+    or t0, s4, s5
+    sd t0, 0(s1)
+2:  ld t0, 0(s1)
+    bnez t0, 2b
+    bne s4, s3, next
+    {ENDS.format(value=1)}
+wrong:
+    {ENDS.format(value=3).replace("9", "8")}
+{WORDS}
+"""
+
+
+def test_console_input(guest: Guest) -> None:
+    """Typed before it is asked for, and while the guest waits; alike in a run that is repeated."""
+    console = bytearray()
+    with Machine(guest(ECHO), MachineOptions(memory=4 << 20), console.extend) as machine:
+        machine.type(b"ab")
+        machine.run(20_000)
+        assert console == b"ab"
+        machine.type(b"cq")
+        assert machine.run(1_000_000).reason == "exit"
+        assert console == b"abcq"
+        token, wanted = Token.of(machine), machine.state_hash()
+    with Machine(guest(ECHO), MachineOptions(memory=4 << 20)) as machine:
+        replay(machine, token)
+        assert machine.state_hash() == wanted
+
+
+def test_wanting_a_character_is_part_of_the_state(guest: Guest) -> None:
+    with Machine(guest(ECHO), MachineOptions(memory=4 << 20)) as machine:
+        machine.run(10_000)
+        snapshot = machine.snapshot()
+        machine.type(b"q")
+        first = machine.run(1_000_000), machine.state_hash()
+        machine.restore(snapshot)
+        machine.type(b"q")
+        assert (machine.run(1_000_000), machine.state_hash()) == first
+        assert first[0].status == 0
