@@ -29,11 +29,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Image:
-    """One ELF: its name below the output directory, its sources and its linker script."""
+    """One ELF: its name below the output directory, its sources, its linker script and what it defines."""
 
     name: str
     sources: tuple[Path, ...]
     link_script: Path
+    defines: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ def _sources(directory: str) -> tuple[Path, ...]:
 def kernel_image() -> Image:
     """The kernel: every source in kernel/."""
     return Image("kernel.elf", _sources("kernel"), GUESTOS / "link.ld")
+
+
+def counter_kernel_image() -> Image:
+    """The kernel with an inside-counter in the place of the inside-flag."""
+    return Image(
+        "kernel-counter.elf", _sources("kernel"), GUESTOS / "link.ld", (("REPLUG_COUNTER", "1"),)
+    )
 
 
 def user_images() -> list[Image]:
@@ -119,6 +127,7 @@ def build(image: Image, output: Path) -> Path:
         output / image.name,
         link_script=image.link_script,
         include=[INCLUDE],
+        defines=dict(image.defines),
         root=GUESTOS,
     )
 

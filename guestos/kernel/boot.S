@@ -13,6 +13,7 @@ ENTRY boot_primary
     csrw    sscratch, zero              // zero: a trap from here on comes from the kernel
     mv      s0, a0
     jal     device_tree_boot_arguments
+    jal     replug_options
     mv      a0, s0
     jal     device_tree_memory_size
     jal     pages_initialise

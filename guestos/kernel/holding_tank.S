@@ -39,7 +39,7 @@ wait_in_tank:
     sd      a2, 0(sp)
     // Tank step 1: not inside any more; the replugger may be spinning on it (mutant M6).
     PATH_BEGIN "flag clear"
-    REPLUG_LEAVE DESCRIPTOR_INSIDE(a0)
+    REPLUG_LEAVE DESCRIPTOR_INSIDE, a0
     PATH_END "flag clear"
     la      t0, replug_counts + REPLUG_TANK
     li      t1, 1

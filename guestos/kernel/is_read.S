@@ -52,7 +52,7 @@ ENTRY IS_READ
     add     t0, t0, s1
     sd      t0, RECORD_OFFSET(s0)
 1:  PATH_BEGIN "flag clear"
-    REPLUG_LEAVE RECORD_TO_INSIDE(s0)
+    REPLUG_LEAVE RECORD_TO_INSIDE, s0
     PATH_END "flag clear"
     ld      ra, 24(sp)
     ld      s0, 16(sp)
@@ -110,7 +110,7 @@ IS_READ_BLOCKS:
 .Lleave:
     sd      s3, RECORD_OFFSET(s0)
     PATH_BEGIN "flag clear"
-    REPLUG_LEAVE RECORD_TO_INSIDE(s0)
+    REPLUG_LEAVE RECORD_TO_INSIDE, s0
     PATH_END "flag clear"
     ld      ra, 56(sp)
     ld      s0, 48(sp)
@@ -191,7 +191,7 @@ IS_READ_BLOCKS:
     mv      a1, s1
     mv      a2, s2
     PATH_BEGIN "flag clear"
-    REPLUG_LEAVE RECORD_TO_INSIDE(s0)
+    REPLUG_LEAVE RECORD_TO_INSIDE, s0
     PATH_END "flag clear"
     ld      ra, 56(sp)
     ld      s0, 48(sp)

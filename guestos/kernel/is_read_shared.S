@@ -56,7 +56,7 @@ ENTRY is_write
     sd      t0, RECORD_OFFSET(s0)
 1:  addi    t2, s0, RECORD_TO_DESCRIPTOR
     PATH_BEGIN "flag clear"
-    REPLUG_LEAVE DESCRIPTOR_INSIDE(t2)
+    REPLUG_LEAVE DESCRIPTOR_INSIDE, t2
     PATH_END "flag clear"
     lw      t0, INODE_CHANCE(s5)        // could it be more specialised by now?
     beqz    t0, 2f

@@ -109,7 +109,7 @@ END read_from_tank
 ENTRY read_through_pointer
     PATH_END "invocation"
     PATH_BEGIN "flag clear"
-    REPLUG_LEAVE DESCRIPTOR_INSIDE(a0)
+    REPLUG_LEAVE DESCRIPTOR_INSIDE, a0
     PATH_END "flag clear"
     j       read
 END read_through_pointer

@@ -162,6 +162,8 @@ ENTRY replug
 .Linside:
     li      s3, 1
     lw      t0, DESCRIPTOR_BLOCKED + SLEEP_LOCK_HELD(s0)
+    lw      t1, replug_waits_blocked
+    and     t0, t0, t1                  // (boot argument blocked=no: as if there were no such semaphore)
     beqz    t0, 1f
     addi    a0, s0, DESCRIPTOR_BLOCKED
     jal     sleep_lock_acquire

@@ -91,6 +91,6 @@ END write
 
 // The generic write as a target of step 3, as read_through_pointer is (read.S).
 ENTRY write_through_pointer
-    REPLUG_LEAVE DESCRIPTOR_INSIDE(a0)
+    REPLUG_LEAVE DESCRIPTOR_INSIDE, a0
     j       write
 END write_through_pointer

@@ -69,7 +69,7 @@ invoke:
 
 // empty_inside: t2 = record. An empty body that is entered through the flag.
 empty_inside:
-    REPLUG_LEAVE RECORD_TO_INSIDE(t2)
+    REPLUG_LEAVE RECORD_TO_INSIDE, t2
     ret
 
 // empty: an empty body.

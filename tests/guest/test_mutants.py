@@ -52,7 +52,7 @@ MUTANTS = [
     Mutant(
         "M6 tank leaves the flag set",
         "holding_tank.S",
-        (("    REPLUG_LEAVE DESCRIPTOR_INSIDE(a0)\n", ""),),
+        (("    REPLUG_LEAVE DESCRIPTOR_INSIDE, a0\n", ""),),
     ),
     Mutant(
         "M7 offset before the spin",
