@@ -42,11 +42,11 @@ class Claim:
         }
 
 
-class _NotMeasured(Exception):
+class NotMeasured(Exception):
     """A path that a claim speaks of was never taken."""
 
 
-class _Costs:
+class Costs:
     """Looks up the spread of a path under one model."""
 
     def __init__(self, costs: Sequence[PathCost], model: str) -> None:
@@ -58,7 +58,7 @@ class _Costs:
             if cost.name == name and not cost.step and cost.parameters == parameters:
                 return cost.cycles[self._model]
         detail = "".join(f", {key} {value}" for key, value in parameters.items())
-        raise _NotMeasured(f"no call of {name}{detail}")
+        raise NotMeasured(f"no call of {name}{detail}")
 
     def ratio(self, size: int) -> float:
         """Generic read over specialised read, from trap to return, each at its least: cached, nobody in
@@ -67,14 +67,14 @@ class _Costs:
         return self.of("generic read", bytes=size).min / self.of("specialised read", bytes=size).min
 
 
-def _invocation(costs: _Costs) -> tuple[str, bool]:
+def _invocation(costs: Costs) -> tuple[str, bool]:
     through, direct = costs.of("invocation, through the flag"), costs.of("invocation, direct")
     overhead = through.median - direct.median
     constant = through.min == through.max and direct.min == direct.max
     return f"{overhead}{'' if constant else ' (not constant)'}", overhead <= A1_LIMIT and constant
 
 
-def _replug(costs: _Costs) -> tuple[str, bool]:
+def _replug(costs: Costs) -> tuple[str, bool]:
     spread = costs.of("replug, uncontended")
     overhead = costs.of("invocation, through the flag").median - costs.of("invocation, direct").median
     return (
@@ -83,12 +83,12 @@ def _replug(costs: _Costs) -> tuple[str, bool]:
     )
 
 
-def _small_read(costs: _Costs) -> tuple[str, bool]:
+def _small_read(costs: Costs) -> tuple[str, bool]:
     ratio = costs.ratio(1)
     return f"{ratio:.2f}", ratio >= A3_LIMIT
 
 
-def _shape(costs: _Costs) -> tuple[str, bool]:
+def _shape(costs: Costs) -> tuple[str, bool]:
     ratios = [costs.ratio(size) for size in SIZES]
     falls = all(larger > smaller for larger, smaller in pairwise(ratios)) and ratios[-1] > 1
     return " > ".join(f"{ratio:.3f}" for ratio in ratios) if falls else ", ".join(
@@ -96,7 +96,7 @@ def _shape(costs: _Costs) -> tuple[str, bool]:
     ), falls
 
 
-_CLAIMS: tuple[tuple[str, str, str, str, Callable[[_Costs], tuple[str, bool]]], ...] = (
+_CLAIMS: tuple[tuple[str, str, str, str, Callable[[Costs], tuple[str, bool]]], ...] = (
     (
         "A1",
         "overhead of an invocation: check, inside-flag twice, indirect branch",
@@ -124,8 +124,8 @@ def claims(costs: Sequence[PathCost], models: Sequence[str]) -> list[Claim]:
         verdicts = []
         for model in models:
             try:
-                measured[model], verdict = measure(_Costs(costs, model))
-            except _NotMeasured as error:
+                measured[model], verdict = measure(Costs(costs, model))
+            except NotMeasured as error:
                 measured[model], verdict = str(error), False
             verdicts.append(verdict)
         result.append(Claim(identity, text, paper, target, measured, all(verdicts)))

@@ -10,7 +10,7 @@ from emulator.cycles.histogram import Spread
 from emulator.cycles.models import IDEAL, Model
 from emulator.engine import PathPart, PathRow
 from emulator.machine import Machine
-from toolchain.image import PATH_THREAD, PATH_VALUE, Image
+from toolchain.image import PATH_THREAD, PATH_VALUE, Image, PathMark
 
 APPENDED = 1 << 31
 
@@ -114,19 +114,21 @@ class PathWatch:
             if model.pipeline is not None
         }
         self._numbers: dict[str, int] = {"": 0}
+        self.notes: dict[int, PathMark] = {}  # by the number of the mark, as in the engine's events
         image = machine.image
         for note in image.notes:
             captures = note.kind in (PATH_VALUE, PATH_THREAD)
             detail = self._number(note.detail.removeprefix("+"))
             if note.detail.startswith("+"):
                 detail |= APPENDED
-            machine.engine.mark(
+            number = machine.engine.mark(
                 _physical(image, note.address),
                 note.kind,
                 self._number(note.name),
                 detail,
                 note.register if captures else 0,
             )
+            self.notes[number] = note
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))

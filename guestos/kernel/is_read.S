@@ -215,6 +215,14 @@ IS_READ_BLOCKS:
     ld      a0, RECORD_INODE(s0)
     li      t0, DIRECT_BLOCKS
     bltu    a1, t0, 7f
+#ifdef IS_READ_LEAVES
+    bne     s3, s5, 9f
+    jal     map_is_cached
+    beqz    a2, .Lleave_for_disk
+    ld      a0, RECORD_INODE(s0)
+    srli    a1, s3, IS_READ_BLOCK_SHIFT
+9:
+#endif
     addi    a2, s0, RECORD_TO_DESCRIPTOR
     jal     block_map_piece
     bltz    a0, .Lfailed

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the paper's claims need beside the report's own run: other boots of our kernel, each with something
+changed, and what they cost, say and do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import linear_regression
+
+from emulator.cycles.histogram import Spread
+from emulator.cycles.models import IDEAL, Model
+from emulator.cycles.oracle import Findings, Oracle
+from emulator.cycles.paths import PathCost, PathWatch
+from emulator.cycles.scenario import Run, checksums, run_image
+from emulator.engine import Pipeline
+from emulator.errors import ReplugError
+from emulator.machine import Machine
+from emulator.options import MachineOptions
+from guestos.images import Built, disk_files
+from guestos.sample import sample_text
+from toolchain.disk import create_image
+from toolchain.image import PATH_BEGIN, PATH_END, PATH_STEP, PATH_THREAD
+
+HARTS = 4
+QUANTUM = 200
+FINE = 20  # a quantum for timing: harts' clocks are no further apart
+SMALL = 150_000  # bytes of the file of the short runs: more than its direct blocks hold
+LIMIT = 2_000_000_000  # instructions: what has not ended by then hangs
+LOOK = 1000  # instructions between two looks of the oracle
+
+Progress = Callable[[str], None]
+"""Told what is run next."""
+
+_ATOMICS = Model("atomics", "", "", Pipeline(atomic=1))
+"""Cycles beyond one an instruction: the number of atomics."""
+
+
+@dataclass(frozen=True)
+class Residence:
+    """Replugs that met a reader inside, under one set of boot arguments.
+
+    pairs: for each of them (how long the reader stayed inside from step 4 on, how long the replugger waited in
+    step 4), in ns of virtual time.  waits: for every replug, met or not, how long step 4 took.  spin: what
+    step 4 cost the replugging hart, by model, over the contended ones, or over all where none was.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    waits: tuple[int, ...]
+    spin: Mapping[str, Spread]
+    run: Run
+
+    @property
+    def slope(self) -> tuple[float, float]:
+        """Least squares: ns of waiting for each ns of residence, and the constant in ns."""
+        if len({residence for residence, _ in self.pairs}) < 2:
+            raise ReplugError("no replug met a reader inside: nothing can be fitted")
+        fit = linear_regression([x for x, _ in self.pairs], [y for _, y in self.pairs])
+        return fit.slope, fit.intercept
+
+
+@dataclass(frozen=True)
+class ProtocolRuns:
+    """locks: atomics that the cheapest call of a 1-byte read executes, by the path's name.
+
+    consoles: what the programs of the report print, by the way in which they were run.
+    """
+
+    locks: Mapping[str, int]
+    waiting: Residence
+    spinning: Residence
+    leaving: Residence
+    oracle: Findings
+    consoles: Mapping[str, tuple[str, ...]]
+
+
+def run_protocol(
+    built: Built, directory: Path, models: Sequence[Model], progress: Progress = lambda _what: None
+) -> ProtocolRuns:
+    """All the runs.  built: the guest's images; directory: where the disks for them go."""
+    small = create_image(directory / "small.img", disk_files(built.user, sample_text()[:SMALL]))
+    occupy = create_image(
+        directory / "occupy.img",
+        {**disk_files(built.user, sample_text()), "/init": built.user["/occupy"]},
+    )
+    consoles = {}
+    progress("counting locks")
+    counted = _run(built.kernel, small, [IDEAL, _ATOMICS], "")
+    consoles["specialised"] = _said(counted)
+    for name, arguments, quantum in (
+        ("generic", "levels=-", QUANTUM),
+        ("replugged once", "again=no", QUANTUM),
+        ("at three levels", "levels=ews", QUANTUM),
+        ("otherwise interleaved", "", 61),
+    ):
+        progress(f"the programs, {name}")
+        consoles[name] = _said(_run(built.kernel, small, [IDEAL], arguments, quantum))
+    progress("readers in their disk accesses")
+    waiting = measure_residence(built.kernel, occupy, models, "")
+    spinning = measure_residence(built.kernel, occupy, models, "blocked=no")
+    leaving = measure_residence(built.kernel, occupy, models, "leave=yes")
+    progress("the oracle")
+    return ProtocolRuns(
+        locks={
+            cost.name: cost.cycles[_ATOMICS.name].min - cost.instructions.min
+            for cost in counted.costs
+            if cost.parameters == {"bytes": 1} and not cost.step
+        },
+        waiting=waiting,
+        spinning=spinning,
+        leaving=leaving,
+        oracle=_watch(built.kernel, occupy),
+        consoles=consoles,
+    )
+
+
+def _options(disk: Path, arguments: str, quantum: int = QUANTUM) -> MachineOptions:
+    return MachineOptions(harts=HARTS, quantum=quantum, disk=disk, bootargs=arguments)
+
+
+def _run(
+    kernel: Path, disk: Path, models: Sequence[Model], arguments: str, quantum: int = QUANTUM
+) -> Run:
+    run = run_image(kernel, _options(disk, arguments, quantum), models, max_instructions=LIMIT)
+    if run.problems():
+        raise ReplugError(f"boot arguments {arguments!r}: {run.problems()[0]}\n{run.console}")
+    return run
+
+
+def _said(run: Run) -> tuple[str, ...]:
+    """What the programs printed, sorted: they run at the same time.  The kernel's own words are left out."""
+    return tuple(sorted(line for line in run.console.splitlines() if not line.startswith("kernel:")))
+
+
+def _watch(kernel: Path, disk: Path) -> Findings:
+    with Machine(kernel, _options(disk, "", quantum=60)) as machine:
+        oracle = Oracle(machine)
+        outcome = oracle.watch(LIMIT, LOOK)
+        if outcome.reason != "exit" or outcome.status != 0:
+            raise ReplugError(f"under the oracle: ended by {outcome.reason} with status {outcome.status}")
+        return oracle.findings
+
+
+def measure_residence(kernel: Path, disk: Path, models: Sequence[Model], arguments: str) -> Residence:
+    """Boot the disk whose /init is user/occupy.S, and time every replug."""
+    console = bytearray()
+    with Machine(kernel, _options(disk, arguments, FINE), console.extend) as machine:
+        by_name = {model.name: model for model in (IDEAL, *models)}
+        watch = PathWatch(machine, list(by_name.values()))
+        machine.engine.keep_events()
+        timer = _Timer(watch)
+
+        def between(_reason: object) -> bool:
+            timer.take(machine)
+            return False
+
+        outcome = machine.run(LIMIT, between)
+        timer.take(machine)
+        text = console.decode(errors="replace")
+        run = Run(
+            "occupy", watch.costs(), outcome, text, machine.engine.total_instret, machine.state_hash(),
+            machine.image.sha256,
+        )  # fmt: skip
+    if run.problems() or not all(check.agrees for check in checksums(text, [sample_text()])):
+        raise ReplugError(f"boot arguments {arguments!r}: the run went wrong\n{text}")
+    spins = [cost for cost in run.costs if cost.step.startswith("4 ")]
+    contended = [cost for cost in spins if cost.name == "replug, contended"]
+    spin = max(contended or spins, key=_calls, default=None)
+    if spin is None:
+        raise ReplugError(f"boot arguments {arguments!r}: nothing was replugged")
+    return Residence(tuple(timer.pairs), tuple(timer.waits), spin.cycles, run)
+
+
+def _calls(cost: PathCost) -> int:
+    return cost.calls
+
+
+class _Timer:
+    """Follows repluggers through step 4, and readers out of the specialised path."""
+
+    def __init__(self, watch: PathWatch) -> None:
+        self._notes = watch.notes
+        self._thread: dict[int, int] = {}  # hart -> thread
+        self._began: dict[int, int] = {}  # replugging thread -> when step 4 began
+        self._left: dict[int, int | None] = {}  # replugging thread -> when a reader last left since
+        self.pairs: list[tuple[int, int]] = []
+        self.waits: list[int] = []
+
+    def take(self, machine: Machine) -> None:
+        for event in machine.engine.drain_events():
+            note = self._notes[event.mark]
+            if note.kind == PATH_THREAD:
+                self._thread[event.hart] = event.value
+            elif note.kind == PATH_END and note.name == "flag clear":
+                for thread in self._left:
+                    self._left[thread] = event.time
+            elif note.name == "replug":
+                thread = self._thread[event.hart]
+                if note.kind == PATH_STEP and note.detail.startswith("4 "):
+                    if thread not in self._began:  # each turn of the spin comes by here
+                        self._began[thread], self._left[thread] = event.time, None
+                elif note.kind == PATH_STEP and note.detail.startswith("5 "):
+                    began, left = self._began.pop(thread), self._left.pop(thread)
+                    self.waits.append(event.time - began)
+                    if left is not None:
+                        self.pairs.append((left - began, event.time - began))
+                elif note.kind == PATH_BEGIN:
+                    self._began.pop(thread, None)
+                    self._left.pop(thread, None)

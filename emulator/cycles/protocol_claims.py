@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The claims about more than the report's own run: break-even, locks, waiting, guards, equal results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from emulator.cycles.claims import Claim, Costs, NotMeasured
+from emulator.cycles.paths import PathCost
+from emulator.cycles.protocol import ProtocolRuns
+from emulator.errors import ReplugError
+
+A5_LIMIT = 1.0
+A7_TOLERANCE = 0.01
+FLAT = 10  # a wait that does not follow the residence is at least so many times shorter than one that does
+
+_Measure = Callable[[Costs, str, ProtocolRuns], tuple[str, bool]]
+
+
+def _break_even(costs: Costs, _model: str, _runs: ProtocolRuns) -> tuple[str, bool]:
+    """What opening costs more, over what a 1-byte read costs less."""
+    saved = costs.of("generic read", bytes=1).min - costs.of("specialised read", bytes=1).min
+    once = costs.of("specialise").median
+    reads = once / saved
+    return f"{reads:.2f} reads ({once} at open, {saved} saved a read)", 0 <= reads <= A5_LIMIT
+
+
+def _locks(_costs: Costs, _model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    """Every lock is taken and released by an atomic."""
+    specialised, generic = runs.locks.get("specialised read"), runs.locks.get("generic read")
+    if specialised is None or generic is None:
+        raise NotMeasured("no 1-byte read of both kinds")
+    return f"{specialised / 2:g} (generic: {generic / 2:g})", specialised == 0 < generic
+
+
+def _residence(_costs: Costs, _model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    slope, constant = runs.spinning.slope
+    return (
+        f"slope {slope:.3f}, constant {constant:,.0f} ns ({len(runs.spinning.pairs)} replugs)",
+        abs(slope - 1) <= A7_TOLERANCE,
+    )
+
+
+def _blocked(_costs: Costs, model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    spinning, waiting = runs.spinning.spin[model], runs.waiting.spin[model]
+    return (
+        f"{spinning.median:,} without, {waiting.median:,} with (at most {waiting.max:,})",
+        waiting.max * FLAT <= spinning.median,
+    )
+
+
+def _leaving(_costs: Costs, model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    """The whole wait, asleep or not: with `blocked` it is still as long as the disk takes."""
+    waiting, leaving = median(runs.waiting.waits), max(runs.leaving.waits)
+    spin = runs.leaving.spin[model]
+    return (
+        f"at most {leaving:,} ns, {spin.median:,} cycles (median wait inside: {waiting:,.0f} ns)",
+        leaving * FLAT <= waiting,
+    )
+
+
+def _guards(costs: Costs, _model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    changes = runs.oracle.changes.total()
+    guarded = changes - len(runs.oracle.unguarded)
+    idle = costs.of("guard, not taken")
+    return (
+        f"{guarded} of {changes}; {len(runs.oracle.violations)} violations in {runs.oracle.looks:,} looks; "
+        f"guard not taken: {idle.min} to {idle.max}",
+        guarded == changes > 0 and not runs.oracle.violations and runs.oracle.specialised > 0,
+    )
+
+
+def _same_output(_costs: Costs, _model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    outputs = set(runs.consoles.values())
+    lines = len(next(iter(outputs)))
+    return (
+        f"{len(runs.consoles)} runs ({', '.join(runs.consoles)}): "
+        + (f"the same {lines} lines" if len(outputs) == 1 else f"{len(outputs)} different outputs"),
+        len(outputs) == 1 and lines > 0,
+    )
+
+
+_CLAIMS: tuple[tuple[str, str, str, str, _Measure], ...] = (
+    (
+        "A5",
+        "1-byte reads after which specialising has paid (parameter block)",
+        "loses only if never read",
+        f"<= {A5_LIMIT:g}",
+        _break_even,
+    ),
+    ("A6", "locks that a 1-byte specialised read takes", "locks can be omitted", "0", _locks),
+    (
+        "A7a",
+        "replugger's wait over the reader's residence, in virtual time",
+        "dominated by the time to exit",
+        f"slope 1 +- {A7_TOLERANCE:g}",
+        _residence,
+    ),
+    (
+        "A7b",
+        "cycles of step 4 while the reader waits for the disk, without and with `blocked`",
+        "inefficient without",
+        f"{FLAT} times fewer",
+        _blocked,
+    ),
+    (
+        "A7c",
+        "the wait when readers leave for the disk and rejoin",
+        "announced (4.3)",
+        "independent of I/O",
+        _leaving,
+    ),
+    (
+        "A9",
+        "changes of predicates that their guard noted first, seen from outside",
+        "guards find every change",
+        "all, no violation",
+        _guards,
+    ),
+    (
+        "A10",
+        "output of the same programs, however their reads were served",
+        "semantics unaltered",
+        "the same",
+        _same_output,
+    ),
+)
+
+
+def protocol_claims(costs: Sequence[PathCost], models: Sequence[str], runs: ProtocolRuns) -> list[Claim]:
+    """A5 to A7, A9 and A10, judged from the report's costs and from the runs of the protocol."""
+    result = []
+    for identity, text, paper, target, measure in _CLAIMS:
+        measured: dict[str, str] = {}
+        verdicts = []
+        for model in models:
+            try:
+                measured[model], verdict = measure(Costs(costs, model), model, runs)
+            except (NotMeasured, ReplugError) as error:
+                measured[model], verdict = str(error), False
+            verdicts.append(verdict)
+        result.append(Claim(identity, text, paper, target, measured, all(verdicts)))
+    return result
