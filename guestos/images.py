@@ -59,9 +59,7 @@ def kernel_image() -> Image:
 
 def counter_kernel_image() -> Image:
     """The kernel with an inside-counter in the place of the inside-flag."""
-    return Image(
-        "kernel-counter.elf", _sources("kernel"), GUESTOS / "link.ld", (("REPLUG_COUNTER", "1"),)
-    )
+    return Image("kernel-counter.elf", _sources("kernel"), GUESTOS / "link.ld", (("REPLUG_COUNTER", "1"),))
 
 
 def user_images() -> list[Image]:

@@ -12,17 +12,19 @@ from emulator.cli.common import WINDOW, check_json_target, json_option, quiet_op
 from emulator.cli.cycles_alternatives import ALTERNATIVES, run_alternatives
 from emulator.cli.cycles_display import Display
 from emulator.cli.cycles_output import Report, read_report, write_log, write_report
-from emulator.cli.guest import HARTS, build_guest
+from emulator.cli.guest import HARTS, build_guest, guest_directory
 from emulator.cycles.baseline import Baseline, Subject, file_hash, model_options, read_baseline
-from emulator.cycles.claims import claims, missing
+from emulator.cycles.claims import Claim, claims, missing
 from emulator.cycles.models import models_by_name
 from emulator.cycles.paths import declared_paths
+from emulator.cycles.protocol import run_protocol
+from emulator.cycles.protocol_claims import protocol_claims
 from emulator.cycles.scenario import QUANTUM, PaperImages, run_image, run_paper
 from emulator.cycles.timeline import Window
 from emulator.errors import ReplugError
 from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
-from guestos.images import SCENARIO
+from guestos.images import SCENARIO, Built
 from guestos.sample import sample_text
 
 PAPER = "paper"
@@ -32,10 +34,12 @@ TIMED = ("trace", "speedscope", "html")  # they show a part of the run over time
 PAPER_MOMENT = "holding tank"  # which part, where none is chosen
 
 
-def _paper_images(file: Path | None, quiet: bool) -> PaperImages:
+def _paper_images(file: Path | None, quiet: bool) -> tuple[PaperImages, Built]:
     made = build_guest(file, quiet)
     files = (sample_text(),) if file is None else (file.read_bytes(), sample_text())
-    return PaperImages(made.images.kernel, made.disk, files, made.images.measure["invocation"], SCENARIO)
+    return PaperImages(
+        made.images.kernel, made.disk, files, made.images.measure["invocation"], SCENARIO
+    ), made.images
 
 
 def _list_paths(image: Path) -> int:
@@ -214,15 +218,16 @@ def cycles(
     display = Display(sys.stderr if result_on_stdout else sys.stdout, quiet)
     if form == "log" and not list_paths:
         if on_paper:
-            made = _paper_images(file, quiet)
+            made, _ = _paper_images(file, quiet)
             image, options = made.kernel, MachineOptions(harts=harts, quantum=quantum, disk=made.disk)
         else:
             image, options = Path(target), MachineOptions(harts=harts, quantum=quantum, disk=disk)
         write_log(image, options, window or (0, None), output)
         return 0
     paper = None
+    judged: list[Claim] = []
     if on_paper:
-        images = _paper_images(file, quiet)
+        images, built = _paper_images(file, quiet)
         if list_paths:
             return _list_paths(images.kernel)
         with display.shown():
@@ -238,7 +243,10 @@ def cycles(
                 with_calls=form == "callgrind",
                 window=part,
             )
+            protocol = run_protocol(built, guest_directory(), models, display.doing)
         costs, runs, problems = paper.costs, [paper.kernel, paper.invocation], paper.problems()
+        names = [model.name for model in models]
+        judged = [*claims(costs, names), *protocol_claims(costs, names, protocol)]
         problems += [f"no calls: {row}" for row in missing(costs)]
     else:
         if list_paths:
@@ -260,7 +268,6 @@ def cycles(
         costs, runs, problems = run.costs, [run], run.problems()
         if not costs and not with_code:
             problems.append(f"{target}: no declared path was taken to its end")
-    judged = claims(costs, [model.name for model in models]) if paper is not None else []
     problems += [f"claim {claim.id} does not hold" for claim in judged if not claim.holds]
     report = Report(models, costs, judged, runs, paper, by_function, by_line, compared)
     for code in report.code:

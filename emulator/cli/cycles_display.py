@@ -46,6 +46,9 @@ class Display:
             self._task, description=f"running: {retired / 1e6:,.0f} M instructions, {rate:,.0f} M/s"
         )
 
+    def doing(self, what: str) -> None:
+        self._progress.update(self._task, description=what)
+
     def guest(self, data: bytes) -> None:
         if not self._quiet:
             self._stream.write(data.decode(errors="replace"))

@@ -19,7 +19,7 @@ from emulator.engine import Pipeline
 from emulator.errors import ReplugError
 from emulator.machine import Machine
 from emulator.options import MachineOptions
-from guestos.images import Built, disk_files
+from guestos.images import SCENARIO, Built, disk_files
 from guestos.sample import sample_text
 from toolchain.disk import create_image
 from toolchain.image import PATH_BEGIN, PATH_END, PATH_STEP, PATH_THREAD
@@ -42,8 +42,8 @@ _ATOMICS = Model("atomics", "", "", Pipeline(atomic=1))
 class Residence:
     """Replugs that met a reader inside, under one set of boot arguments.
 
-    pairs: for each of them (how long the reader stayed inside from step 4 on, how long the replugger waited in
-    step 4), in ns of virtual time.  waits: for every replug, met or not, how long step 4 took.  spin: what
+    pairs: for each of them (how long the reader stayed inside from step 4 on, how long the replugger waited
+    in step 4), in ns of virtual time.  waits: for every replug, met or not, how long step 4 took.  spin: what
     step 4 cost the replugging hart, by model, over the contended ones, or over all where none was.
     """
 
@@ -83,7 +83,7 @@ def run_protocol(
     small = create_image(directory / "small.img", disk_files(built.user, sample_text()[:SMALL]))
     occupy = create_image(
         directory / "occupy.img",
-        {**disk_files(built.user, sample_text()), "/init": built.user["/occupy"]},
+        {**disk_files(built.user, sample_text()), "/paper": built.user["/occupy"]},
     )
     consoles = {}
     progress("counting locks")
@@ -117,12 +117,10 @@ def run_protocol(
 
 
 def _options(disk: Path, arguments: str, quantum: int = QUANTUM) -> MachineOptions:
-    return MachineOptions(harts=HARTS, quantum=quantum, disk=disk, bootargs=arguments)
+    return MachineOptions(harts=HARTS, quantum=quantum, disk=disk, bootargs=f"{SCENARIO} {arguments}")
 
 
-def _run(
-    kernel: Path, disk: Path, models: Sequence[Model], arguments: str, quantum: int = QUANTUM
-) -> Run:
+def _run(kernel: Path, disk: Path, models: Sequence[Model], arguments: str, quantum: int = QUANTUM) -> Run:
     run = run_image(kernel, _options(disk, arguments, quantum), models, max_instructions=LIMIT)
     if run.problems():
         raise ReplugError(f"boot arguments {arguments!r}: {run.problems()[0]}\n{run.console}")
@@ -144,7 +142,7 @@ def _watch(kernel: Path, disk: Path) -> Findings:
 
 
 def measure_residence(kernel: Path, disk: Path, models: Sequence[Model], arguments: str) -> Residence:
-    """Boot the disk whose /init is user/occupy.S, and time every replug."""
+    """Boot the disk whose first program is user/occupy.S, and time every replug."""
     console = bytearray()
     with Machine(kernel, _options(disk, arguments, FINE), console.extend) as machine:
         by_name = {model.name: model for model in (IDEAL, *models)}

@@ -91,7 +91,7 @@ _CLAIMS: tuple[tuple[str, str, str, str, _Measure], ...] = (
     ),
     ("A6", "locks that a 1-byte specialised read takes", "locks can be omitted", "0", _locks),
     (
-        "A7a",
+        "A7",
         "replugger's wait over the reader's residence, in virtual time",
         "dominated by the time to exit",
         f"slope 1 +- {A7_TOLERANCE:g}",

@@ -161,9 +161,9 @@ ENTRY replug
     // still inside (mutant M15). This is looked at on every turn, for the wait may begin after the first.
 .Linside:
     li      s3, 1
+    lw      t0, replug_waits_blocked    // (boot argument blocked=no: as if there were no such semaphore)
+    beqz    t0, 1f
     lw      t0, DESCRIPTOR_BLOCKED + SLEEP_LOCK_HELD(s0)
-    lw      t1, replug_waits_blocked
-    and     t0, t0, t1                  // (boot argument blocked=no: as if there were no such semaphore)
     beqz    t0, 1f
     addi    a0, s0, DESCRIPTOR_BLOCKED
     jal     sleep_lock_acquire

@@ -109,6 +109,14 @@ ENTRY specialise_again
     j       .Lrelease
 .Lno_level:
     PATH_IS "specialise again", "specialise again, in vain"
+    ld      t0, DESCRIPTOR_FILE(s0)     // a sharer that is about to close is counted still: look again at the next read
+    lw      t0, FILE_REFERENCES(t0)
+    ld      t1, INODE_OPENS(s1)
+    sltiu   t1, t1, 2
+    sltiu   t0, t0, 2
+    xori    t0, t0, 1
+    and     t0, t0, t1
+    sw      t0, INODE_CHANCE(s1)
     j       .Lrelease
 END specialise_again
 
