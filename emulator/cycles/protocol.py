@@ -65,7 +65,8 @@ class Residence:
 class ProtocolRuns:
     """locks: atomics that the cheapest call of a 1-byte read executes, by the path's name.
 
-    consoles: what the programs of the report print, by the way in which they were run.
+    generated: costs where the read of each opening is code of its own.  consoles: what the programs of the
+    report print, by the way in which they were run.
     """
 
     locks: Mapping[str, int]
@@ -73,6 +74,7 @@ class ProtocolRuns:
     spinning: Residence
     leaving: Residence
     oracle: Findings
+    generated: Sequence[PathCost]
     consoles: Mapping[str, tuple[str, ...]]
 
 
@@ -97,6 +99,9 @@ def run_protocol(
     ):
         progress(f"the programs, {name}")
         consoles[name] = _said(_run(built.kernel, small, [IDEAL], arguments, quantum))
+    progress("the programs, with generated code")
+    generated = _run(built.kernel, small, models, "code=generated")
+    consoles["generated"] = _said(generated)
     progress("readers in their disk accesses")
     waiting = measure_residence(built.kernel, occupy, models, "")
     spinning = measure_residence(built.kernel, occupy, models, "blocked=no")
@@ -112,6 +117,7 @@ def run_protocol(
         spinning=spinning,
         leaving=leaving,
         oracle=_watch(built.kernel, occupy),
+        generated=generated.costs,
         consoles=consoles,
     )
 

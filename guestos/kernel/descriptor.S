@@ -321,6 +321,8 @@ END sys_dup2
     .balign 64
 descriptors:
     .space  DESCRIPTORS * DESCRIPTOR_BYTES
+    .globl  descriptors_end
+descriptors_end:
 descriptor_free_list:
     .space  8
 descriptor_pool_lock:

@@ -63,6 +63,7 @@ ENTRY IS_READ
 END IS_READ
 
 // The same for a read that begins in another block, reaches into the next one, or meets the end of the file.
+    .globl  IS_READ_BLOCKS
 IS_READ_BLOCKS:
     addi    sp, sp, -64
     sd      ra, 56(sp)

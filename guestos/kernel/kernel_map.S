@@ -2,6 +2,7 @@
 // The kernel's own page table: what of the machine S-mode can reach, and how.
 
 #include "assembly.inc"
+#include "generate.inc"
 #include "layout.inc"
 #include "process.inc"
 #include "vm.inc"
@@ -40,6 +41,20 @@ ENTRY kernel_page_table_build
     li      a1, PLIC + 2 * MEGAPAGE_SIZE
     li      a2, PTE_KERNEL_DATA
     jal     .Lmap_megapages
+
+    // Code made at run time, where it is executed; where it is written it is data of the kernel's.
+    li      s1, 0
+1:  mv      a0, s0
+    li      a1, CODE_POOL
+    add     a1, a1, s1
+    la      a2, code_pool
+    add     a2, a2, s1
+    li      a3, PTE_KERNEL_CODE
+    jal     page_map
+    li      t0, PAGE_SIZE
+    add     s1, s1, t0
+    li      t0, CODE_POOL_BYTES
+    bltu    s1, t0, 1b
 
     // The kernel, up to the end of the megapage it ends in; then the rest of RAM.
     la      a0, text_start

@@ -36,6 +36,17 @@ ENTRY machine_trap
     bnez    t1, machine_unexpected
     ld      t1, HART_MSIP(t0)
     sw      zero, 0(t1)
+    // New code (generate.S)? The number is read first: what is fetched from here on is what was stored before it.
+    sd      t2, HART_MACHINE_T2(t0)
+    la      t1, code_generation
+    lw      t1, 0(t1)
+    lw      t2, HART_CODE_GENERATION(t0)
+    beq     t1, t2, 1f
+    fence   r, rw
+    fence.i
+    fence   rw, w
+    sw      t1, HART_CODE_GENERATION(t0)
+1:  ld      t2, HART_MACHINE_T2(t0)
     la      t1, panicking
     lw      t1, 0(t1)
     beqz    t1, .Lraise

@@ -55,7 +55,14 @@ ENTRY replug_options
     la      t0, level_exclusive
     la      t1, is_read_leave
     sd      t1, LEVEL_READ(t0)
-7:  ld      ra, VALUE_BYTES + 8(sp)
+7:  la      a0, .Lcode
+    li      a1, 'g'
+    jal     option_is
+    bnez    a0, 8f
+    la      t0, code_generated
+    li      t1, 1
+    sw      t1, 0(t0)
+8:  ld      ra, VALUE_BYTES + 8(sp)
     addi    sp, sp, 16 + VALUE_BYTES
     ret
 END replug_options
@@ -83,6 +90,7 @@ option_is:
 .Lagain:        .asciz "again"
 .Lblocked:      .asciz "blocked"
 .Lleave:        .asciz "leave"
+.Lcode:         .asciz "code"
 
     .data
     .balign 4

@@ -29,9 +29,12 @@ ENTRY specialise
 END specialise
 
 // specialise_install(a0 descriptor that reads through generic code, a1 inode, a2 level, a3 offset): nobody is inside. Window and map are
-// empty until the first read. The caller holds INODE_SHARING. Changes t0, t1.
+// empty until the first read. The caller holds INODE_SHARING. Changes t0-t3, a4, a5.
 specialise_install:
     ld      t0, LEVEL_READ(a2)
+    lw      t1, code_generated
+    bnez    t1, .Lgenerate
+.Linstall:
     ld      t1, LEVEL_WRITE(a2)
     sd      t0, DESCRIPTOR_RECORD + PATH_READ(a0)
     sd      t1, DESCRIPTOR_RECORD + PATH_WRITE(a0)
@@ -52,6 +55,16 @@ specialise_install:
     sd      t0, DESCRIPTOR_NEXT(a0)
     sd      a0, INODE_SPECIALISED(a1)   // from now on a guard finds it
     ret
+
+.Lgenerate:                             // code of its own in the place of is_read
+    la      t1, is_read
+    bne     t0, t1, .Linstall
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    jal     generate
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    j       .Linstall
 
 // specialise_again(a0 descriptor of the current process, of a file whose INODE_CHANCE is set): its owner is here, so it is not inside,
 // and takes the chance itself; nobody else has to wait for it. The caller holds no lock. May sleep.

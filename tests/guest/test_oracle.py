@@ -9,7 +9,7 @@ import pytest
 
 from emulator import Machine, MachineOptions
 from emulator.cycles.oracle import PREDICATES, Findings, Oracle
-from guestos.images import GUESTOS, Built, build_all
+from guestos.images import GUESTOS, SCENARIO, Built, build_all
 from guestos.layout import constants
 from toolchain.assemble import assemble
 from toolchain.image import Image
@@ -27,7 +27,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return built
 
 
-def watched(kernel: Path, built: Built, *, length: int = 6_000_000, bootargs: str = "") -> Findings:
+def watched(kernel: Path, built: Built, *, length: int = 6_000_000, bootargs: str = SCENARIO) -> Findings:
     options = MachineOptions(harts=4, quantum=60, disk=built.disk, bootargs=bootargs)
     with Machine(kernel, options) as machine:
         machine.run(SKIPPED)
