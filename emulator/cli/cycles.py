@@ -219,7 +219,8 @@ def cycles(
     if form == "log" and not list_paths:
         if on_paper:
             made, _ = _paper_images(file, quiet)
-            image, options = made.kernel, MachineOptions(harts=harts, quantum=quantum, disk=made.disk)
+            options = MachineOptions(harts=harts, quantum=quantum, disk=made.disk, bootargs=made.bootargs)
+            image = made.kernel
         else:
             image, options = Path(target), MachineOptions(harts=harts, quantum=quantum, disk=disk)
         write_log(image, options, window or (0, None), output)
