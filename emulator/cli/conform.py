@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -25,6 +25,7 @@ from emulator.cli.common import (
     quiet_option,
     write_json,
 )
+from emulator.cluster import run_on_cluster
 from emulator.conform.case import Case, Result, Verdict, run_case
 from emulator.conform.suite import find_tests, read_permitted
 from emulator.devices import virt_map
@@ -85,6 +86,9 @@ class _Row:
     help="Tests that may fail: a line is a name and the reason.",
 )
 @click.option("--jobs", type=NUMBER, metavar="N", help="Processes.  [default: one a core]")
+@click.option(
+    "--cluster", metavar="ADDRESS", help="Run on the workers of a dask scheduler, such as tcp://host:8786."
+)
 @click.option("--harts", type=NUMBER, default=1, metavar="N", help="Harts of the machine.  [default: 1]")
 @click.option("--memory", type=SIZE, default=virt_map.RAM_DEFAULT_SIZE, metavar="SIZE", help="Its RAM.")
 @click.option(
@@ -111,6 +115,7 @@ def conform(
     signature_dir: Path | None,
     permitted_file: Path | None,
     jobs: int | None,
+    cluster: str | None,
     harts: int,
     memory: int,
     max_instructions: int,
@@ -133,6 +138,7 @@ def conform(
       replug conform riscv-tests/isa
       replug conform riscv-tests/isa --permitted known.txt --json result.json
       replug conform suite --signature-dir signatures
+      replug conform /shared/suite --cluster tcp://scheduler:8786   # workers see /shared as well
 
     Exit status: 0 when no test fails that is not permitted to, else 1.
     """
@@ -159,12 +165,18 @@ def conform(
             file,
             options,
             max_instructions,
-            None if place is None else place / name.with_name(f"{name.name}.signature"),
+            None if place is None else place.resolve() / name.with_name(f"{name.name}.signature"),
         )
         for file, name in zip(files, names, strict=True)
     ]
-    build_engine()  # here, not in every process of the pool at once
-    results = _run(cases, jobs or usable_cores(), seconds, quiet)
+    if cluster is not None:
+        if jobs is not None:
+            raise ReplugError("--jobs: the processes of a --cluster are its workers")
+        cases = [replace(case, file=case.file.resolve()) for case in cases]
+        results = _collect(run_on_cluster(run_case, cases, cluster, seconds), len(cases), quiet)
+    else:
+        build_engine()  # here, not in every process of the pool at once
+        results = _collect(run_all(run_case, cases, jobs or usable_cores(), seconds), len(cases), quiet)
     left_out = [
         str(name) for name, result in zip(names, results, strict=True) if result.verdict == "no tohost"
     ]
@@ -182,13 +194,13 @@ def conform(
     return 1 if any(row.unexpected for row in rows) else 0
 
 
-def _run(cases: list[Case], processes: int, seconds: float, quiet: bool) -> list[Result]:
+def _collect(ended: Iterator[tuple[int, Result | Lost]], total: int, quiet: bool) -> list[Result]:
     results: dict[int, Result] = {}
-    with _progress(len(cases), quiet) as bar:
-        for number, result in run_all(run_case, cases, processes, seconds):
+    with _progress(total, quiet) as bar:
+        for number, result in ended:
             results[number] = Result("cannot run", detail=result.why) if isinstance(result, Lost) else result
             bar.advance(bar.task_ids[0])
-    return [results[number] for number in range(len(cases))]
+    return [results[number] for number in range(total)]
 
 
 @contextmanager

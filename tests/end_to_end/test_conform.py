@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`replug conform` on small suites of our own, and on riscv-tests where REPLUG_RISCV_TESTS says where."""
 
+import importlib
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Guest, Replug, one_line
+from command import ROOT, Guest, Replug, one_line
 
 WORDS = "\n.data\n.balign 8\n.globl tohost, fromhost\ntohost: .dword 0\nfromhost: .dword 0\n"
 SIGNATURE = """
@@ -127,6 +128,36 @@ def test_given_up_after_seconds(replug: Replug, guest: Guest, tmp_path: Path) ->
     tests = json.loads(done.stdout)["tests"]
     assert [row["verdict"] for row in tests] == ["cannot run", "cannot run", "pass"]
     assert tests[0]["detail"] == "not done after 5 seconds"
+
+
+def test_on_a_cluster(replug: Replug, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same results from the workers of a dask scheduler; and what is said when there is none."""
+    if "CI" not in os.environ:
+        pytest.importorskip("distributed", reason="pip install 'replug[cluster]'")
+    distributed = importlib.import_module("distributed")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    here, there = tmp_path / "here.json", tmp_path / "there.json"
+    replug("conform", suite, *LIMIT, "--json", here)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        address = cluster.scheduler_address
+        signatures = tmp_path / "signatures"
+        arguments = ("--cluster", address, "--json", there, "--signature-dir", signatures)
+        done = replug("conform", suite, *LIMIT, *arguments, timeout=120)
+        assert done.returncode == 1, done.stderr
+    results = [json.loads(report.read_text()) for report in (here, there)]
+    for result in results:
+        for row in result["tests"]:
+            del row["seconds"], row["detail"]
+    assert [row for row in results[0]["tests"] if row["name"] != "third"] == [
+        row for row in results[1]["tests"] if row["name"] != "third"
+    ]  # `third` has no signature to write
+    assert (signatures / "good.signature").read_text().split()[0] == "12345678"
+    gone = replug("conform", suite, "--cluster", address, timeout=60)
+    assert gone.returncode == 2
+    assert "--cluster" in one_line(gone)
+    assert replug("conform", suite, "--cluster", address, "--jobs", 2).returncode == 2
 
 
 def test_nothing_to_run(replug: Replug, guest: Guest, tmp_path: Path) -> None:
