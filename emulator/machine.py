@@ -119,20 +119,26 @@ class Machine:
         )
         console = console or (lambda _data: None)
         self.uart = Uart16550(self.engine, console)
-        self.virtio = VirtioSlots(self.options.devices, self._disk, console)
-        self._htif = self._make_htif(console)
+        self._console = console
+        self.virtio = VirtioSlots(self.options.devices, self._disk, self._write_console)
+        self._htif = self._make_htif()
         self.plic = Plic(self.engine)
         self.bus.connect(self.engine, self._devices())
         self._load(self.start)
 
-    def _make_htif(self, console: Callable[[bytes], None]) -> Htif | None:
+    def _write_console(self, data: bytes) -> None:
+        """Output of another device than the UART, behind what the guest has sent through that before."""
+        self.uart.deliver()
+        self._console(data)
+
+    def _make_htif(self) -> Htif | None:
         """For an image with the symbol `tohost` only."""
         tohost = symbol_in_ram(self.image, "tohost", virt_map.RAM_BASE, self.options.memory)
         if tohost is None:
             return None
         fromhost = symbol_in_ram(self.image, "fromhost", virt_map.RAM_BASE, self.options.memory)
         self.engine.watch(tohost, 8)
-        return Htif(tohost, fromhost, self._htif_exit, console, self.uart.take)
+        return Htif(tohost, fromhost, self._htif_exit, self._write_console, self.uart.take)
 
     def _htif_exit(self, reason: str, code: int) -> None:
         # It acts between runs of the engine, where there is nothing to stop.
