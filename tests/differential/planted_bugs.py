@@ -15,6 +15,8 @@ FILES = "tests/guest/test_snapshot_files.py::"
 TIME = "tests/guest/test_engine_time.py::"
 TRANSLATION = "tests/guest/test_engine_translation.py::"
 TRAPS = "tests/guest/test_engine_traps.py::"
+PLIC = "tests/unit/test_devices_plic.py::"
+UART = "tests/unit/test_devices_uart16550.py::"
 MEMORY = "tests/guest/test_engine_memory.py::"
 
 
@@ -200,4 +202,23 @@ OBSERVING = (
         "            free(code);\n", "            (void)code;\n", (MEMORY + "test_engines",)),
 )  # fmt: skip
 
-BUGS = (*COUNTING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING)
+DEVICES = (
+    Bug("a priority at the threshold is enough", "plic.c",
+        "plic->priority[irq] > threshold", "plic->priority[irq] >= threshold",
+        (PLIC + "test_priority_zero_and_threshold_mask",
+         PLIC + "test_claim_takes_highest_priority_then_lowest_number")),
+    Bug("a request during service is forgotten", "plic.c",
+        "        put(plic->waiting, irq, true);\n", "",
+        (PLIC + "test_request_during_service_comes_after_completion",)),
+    Bug("the PLIC's thresholds are no state", "plic.c",
+        "        plic->contexts[i].threshold = buffer[5 + PLIC_SOURCES + i];\n", "",
+        (PLIC + "test_restored_controller_behaves_alike",)),
+    Bug("the transmitter's interrupt stays", "uart.c",
+        "        uart->transmit_request = false;\n", "",
+        (UART + "test_transmit_interrupt_rises_once_and_reading_iir_clears_it",)),
+    Bug("input that makes the host's queue grow is lost", "uart.c",
+        "memmove(bytes->data, bytes->data + bytes->start", "memmove(bytes->data, bytes->data + bytes->end",
+        (UART + "test_much_input_in_pieces_with_reads_between",)),
+)  # fmt: skip
+
+BUGS = (*COUNTING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING, *DEVICES)

@@ -70,6 +70,18 @@ def test_input_is_read_in_order_and_none_is_lost(pieces: list[bytes], fifo: bool
     assert harness.uart.unread == 0
 
 
+def test_much_input_in_pieces_with_reads_between() -> None:
+    harness = Harness()
+    sent, got = bytearray(), bytearray()
+    for length in range(1, 200):
+        piece = bytes((length + place) % 256 for place in range(length))
+        sent += piece
+        harness.uart.receive(piece)
+        got += bytes(harness.read(DATA) for _ in range(length // 2))
+    got += bytes(harness.read(DATA) for _ in range(len(sent) - len(got)))
+    assert got == sent and harness.uart.unread == 0
+
+
 def test_receive_interrupt_and_its_level() -> None:
     harness = Harness()
     harness.uart.receive(b"ab")
