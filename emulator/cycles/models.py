@@ -7,22 +7,14 @@ gives the figures of all of them, and its schedule and state hash are the same u
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
-from emulator.engine import Pipeline
+from emulator.cycles.model import Model
+from emulator.cycles.model_file import read_model
+from emulator.engine import MAX_MODELS, Caches, Pipeline
 from emulator.errors import ReplugError
 
-
-@dataclass(frozen=True)
-class Model:
-    """A cost model: its name, where its figures are from, what it leaves out.  pipeline is None for
-    `ideal`.
-    """
-
-    name: str
-    source: str
-    limits: str
-    pipeline: Pipeline | None
+__all__ = ["CACHED", "IDEAL", "IN_ORDER", "MODELS", "Model", "models_by_name"]
 
 
 IDEAL = Model(
@@ -61,16 +53,40 @@ IN_ORDER = Model(
     ),
 )
 
-MODELS = {model.name: model for model in (IDEAL, IN_ORDER)}
+# The FU540-C000's U54 cores have in-order pipelines of the same family and caches of this shape (its manual,
+# section 3: 32 KiB, 8 ways, lines of 64 bytes, kept coherent).  What a miss costs is ours: 20 cycles to
+# an L2 nearby, twice that for a line that another core has written to.
+CACHED = Model(
+    name="in-order-caches",
+    source="the in-order model; L1 caches of the SiFive FU540-C000 (manual, section 3: 32 KiB, 8 ways, "
+    "lines of 64 bytes); latencies of misses, transfers between harts and upgrades: our own assumptions",
+    limits="as of the in-order model; least recently used line replaced, MESI without the cost of writing "
+    "back, blocking misses, no prefetching, no TLB; the lines of a basic block are fetched when it starts; "
+    "an AMO is a load and a store; page walks and devices are not cached",
+    pipeline=IN_ORDER.pipeline,
+    caches=Caches(miss=20, transfer=40, upgrade=20),
+)
+
+MODELS = {model.name: model for model in (IDEAL, IN_ORDER, CACHED)}
 
 
 def models_by_name(names: str) -> list[Model]:
-    """The models of a comma-separated list; ReplugError for a name that is none."""
-    chosen = []
-    for name in names.split(","):
-        model = MODELS.get(name.strip())
+    """The models of a comma-separated list of names and TOML files (see model_file); ReplugError for what is
+    none.
+    """
+    chosen: list[Model] = []
+    for each in names.split(","):
+        name = each.strip()
+        model = read_model(Path(name)) if name.endswith(".toml") else MODELS.get(name)
         if model is None:
-            raise ReplugError(f"--model: {name.strip() or '(empty)'}: there are {', '.join(MODELS)}")
+            known = ", ".join(MODELS)
+            raise ReplugError(
+                f"--model: {name or '(empty)'}: there are {known}, and tables in files FILE.toml"
+            )
+        if any(model.name == other.name and model != other for other in chosen):
+            raise ReplugError(f"--model: {name}: there is another model of the name {model.name}")
         if model not in chosen:
             chosen.append(model)
+    if sum(model.pipeline is not None for model in chosen) > MAX_MODELS:
+        raise ReplugError(f"--model: at most {MAX_MODELS} besides ideal in one run")
     return chosen

@@ -109,7 +109,7 @@ class PathWatch:
         self._machine = machine
         self._models = models
         self._model_numbers = {
-            model.name: machine.engine.set_pipeline(model.pipeline)
+            model.name: machine.engine.set_pipeline(model.pipeline, model.caches)
             for model in models
             if model.pipeline is not None
         }

@@ -14,6 +14,8 @@ from emulator.cycles.histogram import Spread
 from emulator.cycles.models import IDEAL, Model
 from emulator.cycles.paths import PathCost
 
+_WHOLE = 2  # with more models than these, only the medians of each have room
+
 # Sections of the report on the paper's system: a title, and which rows belong there.
 _SECTIONS: tuple[tuple[str, Callable[[PathCost], bool]], ...] = (
     ("read, from trap to return", lambda cost: "read" in cost.name and cost.parameters.get("bytes") in SIZES),
@@ -42,7 +44,8 @@ def _row(cost: PathCost, models: Sequence[Model]) -> list[str]:
     cells = [label, detail, f"{cost.calls:,}", _own(cost), *_figures(cost.instructions)]
     for model in models:
         if model is not IDEAL:
-            cells += _figures(cost.cycles[model.name])
+            spread = cost.cycles[model.name]
+            cells += _figures(spread) if len(models) <= _WHOLE else [f"{spread.median:,}"]
     return [*cells, f"{interrupts:,}" if interrupts else ""]
 
 
@@ -66,7 +69,9 @@ def path_table(costs: Sequence[PathCost], models: Sequence[Model], *, everything
     table.add_column("median", justify="right", style="bold")
     table.add_column("max", justify="right")
     for model in models:
-        if model is not IDEAL:
+        if model is not IDEAL and len(models) > _WHOLE:
+            table.add_column(f"{model.name} median", justify="right")
+        elif model is not IDEAL:
             table.add_column(f"{model.name} min", justify="right")
             table.add_column("median", justify="right", style="bold")
             table.add_column("max", justify="right")

@@ -5,6 +5,7 @@ from emulator.engine.native import MAX_MODELS, NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED
 from emulator.engine.records import (
     EXTENSIONS,
     KINDS,
+    Caches,
     CallEdge,
     EngineConfig,
     Event,
@@ -24,6 +25,7 @@ __all__ = [
     "NO_LIMIT",
     "PAGE_SIZE",
     "PAGE_TOUCHED",
+    "Caches",
     "CallEdge",
     "Engine",
     "EngineConfig",

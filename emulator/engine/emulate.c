@@ -169,7 +169,10 @@ static uint32_t execute(hart *h, uint32_t bits, uint64_t *value, bool *ask_inter
     if (instruction_length((uint16_t)bits) == 2)
         return CAUSE_ILLEGAL; /* reserved, or floating-point with FS Off: nothing else compressed is intercepted */
     switch (bits_of(bits, 6, 0)) {
-    case 0x0f: h->sync_pending = true; return CAUSE_NONE; /* fence.i */
+    case 0x0f: 
+        h->sync_pending = true;
+        caches_flush_instructions(h);
+        return CAUSE_NONE; /* fence.i */
     case 0x13:
     case 0x1b:
     case 0x33:

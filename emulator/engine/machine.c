@@ -121,6 +121,7 @@ void replug_destroy(replug_machine *machine)
     free(machine->kept);
     paths_destroy(machine);
     calls_destroy(machine);
+    caches_destroy(machine);
     free(machine);
 }
 

@@ -21,6 +21,7 @@
  *   uart.c       the console
  *   observe.c    marks and events
  *   models.c     cost models: cycles of blocks and of the edges between them
+ *   caches.c     L1 caches of cost models
  *   calls.c      who called whom
  *   paths.c      from the marks that harts pass to what each named path cost
  *   state.c      the state of harts as bytes
@@ -312,6 +313,8 @@ struct replug_machine {
     struct calls *calls;         /* NULL: not watched */
     replug_pipeline models[REPLUG_MODELS];
     uint32_t model_count;
+    struct caches *caches[REPLUG_MODELS]; /* of the models that have any */
+    bool cached;
     bool modelled;               /* every block is looked at: there are models, or calls are watched */
 };
 
@@ -464,6 +467,12 @@ void models_close_block(hart *h, bool with_edge, uint64_t next);
 void models_cut(hart *h, uint32_t executed);
 void models_trap(hart *h);
 void models_prefix(hart *h, uint64_t pc, uint32_t count, uint32_t *costs);
+
+/* caches.c */
+void caches_access(hart *h, uint64_t physical, uint32_t width, bool store);
+void caches_fetch(hart *h, const struct code_page *code, const struct block *block, uint64_t pc);
+void caches_flush_instructions(hart *h);
+void caches_destroy(struct replug_machine *machine);
 
 /* calls.c */
 void calls_block(hart *h, const struct code_page *code, const struct block *block, uint64_t pc);

@@ -14,6 +14,7 @@ import cffi
 from emulator.engine.build import build_engine, engine_sources
 from emulator.engine.devices import EngineDevices
 from emulator.engine.records import (
+    Caches,
     CallEdge,
     EngineConfig,
     Event,
@@ -418,7 +419,7 @@ class Engine(EngineDevices):
         """
         self._lib.replug_keep_events(self._machine, int(keep))
 
-    def set_pipeline(self, pipeline: Pipeline) -> int:
+    def set_pipeline(self, pipeline: Pipeline, caches: Caches | None = None) -> int:
         """Count cycles under one more model; its number, from 0.  Before the first run."""
         table = {"table": list(pipeline.table) + [0] * (32 - len(pipeline.table))}
         raw = self._ffi.new("replug_pipeline *", asdict(pipeline) | table)
@@ -426,6 +427,12 @@ class Engine(EngineDevices):
         if number < 0:
             raise ReplugError(f"models: at most {MAX_MODELS} in one run, and none once it has begun")
         self._models = number + 1
+        if caches is not None:
+            raw_caches = self._ffi.new("replug_caches *", asdict(caches))
+            if self._lib.replug_set_caches(self._machine, number, raw_caches) != 0:
+                raise ReplugError(
+                    "caches: line and sets are powers of two, a line 4 to 4096 bytes, and ways at least 1"
+                )
         return number
 
     def cycles(self, hart: int, model: int = 0) -> int:

@@ -145,6 +145,8 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
 {
     if (h->machine->modelled) {
         models_close_block(h, true, pc);
+        if (h->machine->cached)
+            caches_fetch(h, code, block, pc);
         models_open_block(h, code, block, pc);
         if (h->machine->calls != NULL)
             calls_block(h, code, block, pc);

@@ -76,6 +76,20 @@ class Pipeline:
     table: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Caches:
+    """L1 caches of a model (`replug_caches`): line in bytes, costs in cycles."""
+
+    line: int = 64
+    instruction_sets: int = 64
+    instruction_ways: int = 8
+    data_sets: int = 64
+    data_ways: int = 8
+    miss: int = 0
+    transfer: int = 0
+    upgrade: int = 0
+
+
 class EventKind(enum.IntEnum):
     """What happened (`enum replug_event_kind`)."""
 

@@ -98,6 +98,16 @@ typedef struct {
     uint64_t calls;
 } replug_path_row;
 
+/* L1 caches of a cost model, one for instructions and one for data in each hart; costs in cycles. */
+typedef struct {
+    uint32_t line;                             /* bytes; a power of two, as are the sets */
+    uint32_t instruction_sets, instruction_ways;
+    uint32_t data_sets, data_ways;
+    uint32_t miss;     /* the line comes from behind the caches */
+    uint32_t transfer; /* it comes from another hart's cache, which had written to it */
+    uint32_t upgrade;  /* a store to a line that is here and in other harts' caches: theirs become invalid */
+} replug_caches;
+
 /* Calls of a function from one place: the physical addresses of both, and the instructions inside. */
 typedef struct {
     uint64_t site, callee, calls, instructions;
@@ -222,6 +232,7 @@ uint32_t replug_path_rows(replug_machine *machine, const replug_path_row **rows)
 uint32_t replug_path_profiles(replug_machine *machine, const uint64_t **words, uint32_t *words_each);
 void replug_keep_events(replug_machine *machine, int keep);
 int replug_add_model(replug_machine *machine, const replug_pipeline *costs);
+int replug_set_caches(replug_machine *machine, uint32_t model, const replug_caches *config);
 uint64_t replug_get_cycles(replug_machine *machine, uint32_t hart, uint32_t model);
 int replug_watch_calls(replug_machine *machine);
 uint32_t replug_call_edges(replug_machine *machine, const replug_call_edge **edges);

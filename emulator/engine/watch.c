@@ -70,6 +70,8 @@ void watch_note(hart *h, uint64_t pc, uint64_t physical, uint32_t width, uint32_
 {
     struct replug_machine *machine = h->machine;
 
+    if (machine->cached)
+        caches_access(h, physical, width, (kind & REPLUG_WATCH_STORES) != 0);
     for (uint32_t i = 0; i < machine->watch_count && machine->stop != REPLUG_STOP_WATCH; i++) {
         const struct watch *watch = &machine->watches[i];
         if (!(watch->kinds & kind) || physical >= watch->physical + watch->length || watch->physical >= physical + width)
