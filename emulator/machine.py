@@ -336,19 +336,23 @@ class Machine:
     def load(
         cls,
         path: Path | str,
-        image: Path | str | Image,
+        image: Path | str | Image | None,
         disk: Path | None = None,
         console: Callable[[bytes], None] | None = None,
         *,
+        bios: Path | None = None,
+        initrd: Path | None = None,
+        dtb: Path | None = None,
         per_instruction: bool = False,
     ) -> Machine:
         """The machine that `save` wrote, to go on exactly as it would have.
 
-        image and disk: those it was made with; its options are in the file.  ReplugError when they do not
-        fit, or the file is damaged or of another version.
+        image, disk, bios, initrd, dtb: the files it was made with; its other options are in the file.
+        ReplugError when they do not fit, or the file is damaged or of another version.
         """
         saved = SavedMachine.read(Path(path))
-        machine = cls(image, saved.token.machine_options(disk), console, per_instruction=per_instruction)
+        options = saved.machine_options(disk=disk, bios=bios, initrd=initrd, dtb=dtb)
+        machine = cls(image, options, console, per_instruction=per_instruction)
         try:
             saved.restore(machine)
         except BaseException:

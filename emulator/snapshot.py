@@ -28,13 +28,14 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from emulator.devices.device import StateReader, blob
 from emulator.engine import PAGE_SIZE, PAGE_TOUCHED, unicorn_version
 from emulator.errors import ReplugError
+from emulator.options import FROM_FILE, MachineOptions
 from emulator.token import Token
 
 if TYPE_CHECKING:
@@ -173,6 +174,19 @@ class SavedMachine:
             end = file.tell()
             file.seek(_HEADER.size)
             return _parse(path, file, end)
+
+    def machine_options(
+        self, *, disk: Path | None, bios: Path | None, initrd: Path | None, dtb: Path | None
+    ) -> MachineOptions:
+        """The options of the machine, with what it was made of in these files."""
+        beside = self.token.beside
+        return replace(
+            self.token.machine_options(disk),
+            bios=beside.bios if beside.bios != FROM_FILE else bios,
+            load_address=beside.load_address,
+            initrd=initrd,
+            dtb=dtb,
+        )
 
     def restore(self, machine: Machine) -> None:
         """Bring a machine that has not run to this state.

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator import Machine, MachineOptions, ReplugError
+from emulator.devices.options import DeviceOptions
 from emulator.devices.virtio_block import VirtioBlock
+from emulator.isa import Isa
 from emulator.snapshot import VERSION, SavedMachine
 from emulator.token import Token
 from guestos.images import SCENARIO, Built, build_all
@@ -224,6 +226,30 @@ def test_written_disk(built: Built, tmp_path: Path) -> None:
         block = next(device for device in loaded.bus.devices if isinstance(device, VirtioBlock))
         assert block.disk.read(3, 2) == b"\x5a" * 1024
     assert built.disk.read_bytes() == original
+
+
+def test_everything_that_can_be_put_into_a_machine(tmp_path: Path) -> None:
+    """A flat image under our firmware at a place of its own, an initrd, all devices."""
+    flat, initrd, file = tmp_path / "image.bin", tmp_path / "initrd", tmp_path / "machine"
+    flat.write_bytes(struct.pack("<2I", 0x0015_0513, 0xFFDF_F06F))  # addi a0, a0, 1; j back to it
+    initrd.write_bytes(b"initrd" * 1000)
+    options = MachineOptions(
+        harts=2, quantum=77, bootargs="quiet", bios="builtin", load_address=0x8060_0000, initrd=initrd,
+        isa=Isa.parse("rv64gc_zba"), strict_nan_boxing=True,
+        devices=DeviceOptions(rtc=1_000_000, seed=7, net="echo", console="virtio"),
+    )  # fmt: skip
+    with Machine(flat, options) as machine:
+        machine.run(200_000)
+        machine.type(b"typed")
+        machine.save(file)
+        future = on_from_here(machine, 1000, 100_000)
+    with Machine.load(file, flat, initrd=initrd) as loaded:
+        assert loaded.options == options
+        assert on_from_here(loaded, 1000, 100_000) == future
+    refused("machine: the run was ", Machine.load, file, flat)
+    initrd.write_bytes(b"another")
+    with pytest.raises(ReplugError, match="machine: the run was with another --initrd"):
+        Machine.load(file, flat, initrd=initrd)
 
 
 # --- what does not fit ---

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from emulator import Machine, MachineOptions, ReplugError
+from emulator.devices.options import DeviceOptions
 from emulator.devices.virtio_block import VirtioBlock
 from emulator.engine import PAGE_SIZE
 from guestos.images import SCENARIO, Built, build_all
@@ -195,10 +196,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture
 def kernel(built: Built) -> Iterator[Machine]:
     """With requests to the disk under way, sectors changed, input unread."""
-    with Machine(
-        built.kernel,
-        MachineOptions(harts=2, quantum=200, memory=32 << 20, disk=built.disk, bootargs=SCENARIO),
-    ) as made:
+    options = MachineOptions(
+        harts=2, quantum=200, memory=32 << 20, disk=built.disk, bootargs=SCENARIO,
+        devices=DeviceOptions(net="echo", seed=7),
+    )  # fmt: skip
+    with Machine(built.kernel, options) as made:
         block = next(device for device in made.bus.devices if isinstance(device, VirtioBlock))
         while not block._under_way:
             assert made.run(5_000).reason == "limit"
