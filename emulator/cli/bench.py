@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 from rich.console import Console
 
-from emulator.bench import engine
+from emulator.bench import boot, engine
 from emulator.bench.row import Row
 from emulator.bench.table import print_table
-from emulator.cli.common import check_json_target, json_option, quiet_option, say, write_json
+from emulator.cli.common import NUMBER, SIZE, check_json_target, json_option, quiet_option, say, write_json
 from emulator.errors import ReplugError
+from emulator.options import BUILTIN, NO_FIRMWARE, MachineOptions
 
-SUITES = {"engine": engine.BENCHMARKS}
+PATH = click.Path(path_type=Path)
+SUITES = {"boot": boot.BENCHMARKS, "engine": engine.BENCHMARKS}
 TITLES = {
+    "boot": "Whole boots, counting exactly (processor time, start-up included; ratio above 1: faster)",
     "engine": "The engine, counting exactly (processor time; ratio above 1: faster than the peer)",
 }
 
@@ -35,6 +41,15 @@ TITLES = {
     show_default=True,
     help="Make the measurements so many times as long.",
 )
+@click.option("--kernel", type=PATH, help="boot: a kernel of yours as well, to its power-off or to --until.")
+@click.option("--until", metavar="TEXT", help="boot: what its console says when it is up.")
+@click.option("--type", "typed", metavar="TEXT", help="boot: what is typed, \\n for return.", default="")
+@click.option("--bios", metavar="none|builtin|FILE", help="boot: its firmware.")
+@click.option("--initrd", type=PATH, help="boot: its initial RAM disk.")
+@click.option("--disk", type=PATH, help="boot: its disk; stays as it is.")
+@click.option("--append", metavar="ARGS", default="", help="boot: its arguments.")
+@click.option("--harts", type=NUMBER, metavar="N", default=1, help="boot: its harts.  [default: 1]")
+@click.option("--memory", type=SIZE, metavar="SIZE", default="128M", help="boot: its RAM.  [default: 128M]")
 @click.option("--check", is_flag=True, help="Exit with status 1 if a wanted figure is not reached.")
 @json_option
 @quiet_option
@@ -47,6 +62,7 @@ def bench(
     check: bool,
     json_file: str | None,
     quiet: bool,
+    **kernel: Any,
 ) -> int:
     """Measure the emulator on this computer, in turns with others that run the same guest programs.
 
@@ -54,13 +70,19 @@ def bench(
     Unicorn and on QEMU and Spike (if they are installed; REPLUG_SPIKE names the latter), the cost of slices,
     traps, MMIO, CSRs, sleeping, address translation and counts by address.
 
+    NAME is `boot`: U-Boot as firmware and under OpenSBI, and the kernel that --kernel names, on QEMU with
+    -icount shift=0.
+
     \b
     Examples
       replug bench engine
+      replug bench boot
+      replug bench boot --row kernel --kernel Image --initrd initrd.cpio --memory 512M --append console=ttyS0
+      replug bench boot --row kernel --kernel xv6/kernel/kernel --disk xv6/fs.img --harts 3 --until "starting sh"
       replug bench engine --row exact-branchy --repetitions 51
     """
     check_json_target(json_file)
-    benchmarks = SUITES[name]
+    benchmarks = (*SUITES[name], *_kernel(name, kernel))
     known = [entry.name for entry in benchmarks]
     for row in wanted_rows:
         if row not in known:
@@ -80,3 +102,23 @@ def bench(
     if json_file is not None:
         write_json(json_file, {"bench": name, "rows": [row.as_json() for row in rows]})
     return 1 if check and any(row.reached is False for row in rows) else 0
+
+
+def _kernel(name: str, given: dict[str, Any]) -> list[engine.Benchmark]:
+    """The row of the kernel that is named, if one is."""
+    if given["kernel"] is None:
+        return []
+    if name != "boot":
+        raise ReplugError("--kernel is for `replug bench boot`")
+    bios = given["bios"]
+    options = MachineOptions(
+        harts=given["harts"],
+        memory=given["memory"],
+        disk=given["disk"],
+        bootargs=given["append"],
+        bios=bios if bios in (None, NO_FIRMWARE, BUILTIN) else Path(bios),
+        initrd=given["initrd"],
+    )
+    typed = given["typed"].replace("\\n", "\n").encode()
+    until = given["until"].encode() if given["until"] else None
+    return [boot.benchmark(boot.BootCase("kernel", given["kernel"], options, typed, until))]
