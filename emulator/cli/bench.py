@@ -78,7 +78,7 @@ def bench(
       replug bench engine
       replug bench boot
       replug bench boot --row kernel --kernel Image --initrd initrd.cpio --memory 512M --append console=ttyS0
-      replug bench boot --row kernel --kernel xv6/kernel/kernel --disk xv6/fs.img --harts 3 --until "starting sh"
+      replug bench boot --row kernel --kernel kernel/kernel --disk fs.img --harts 3 --until "starting sh"
       replug bench engine --row exact-branchy --repetitions 51
     """
     check_json_target(json_file)
