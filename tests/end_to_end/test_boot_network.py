@@ -3,6 +3,7 @@
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,11 @@ from typist import Typist
 from emulator.devices.echo_host import EchoHost
 
 HostFile = Callable[[str, str], Path]
+GATEWAY = (
+    "-machine none -nodefaults -display none -monitor none -netdev user,id=u "
+    "-netdev socket,id=s,udp=127.0.0.1:{ours},localaddr=127.0.0.1:{far} "
+    "-netdev hubport,id=a,hubid=0,netdev=u -netdev hubport,id=b,hubid=0,netdev=s"
+)
 U_BOOT = "/usr/lib/u-boot/qemu-riscv64/uboot.elf"
 
 
@@ -95,6 +101,36 @@ def test_a_link_to_another_process_is_replayed_without_it(
     token = json.loads(result.read_text())["token"]
     refused = replug("boot", u_boot, "--replay", token, "--net", f"udp:{port}:127.0.0.1:{far}")
     assert refused.returncode == 2 and b"leave --net udp out" in refused.stderr
+
+
+def free_ports() -> tuple[int, int]:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def test_a_link_into_qemus_user_network(
+    replug: Replug, host_file: HostFile, host_tool: Callable[[str, str], str], tmp_path: Path
+) -> None:
+    """As the README has it: QEMU without a machine is a gateway to the host's network."""
+    u_boot, qemu = host_file(U_BOOT, "u-boot-qemu"), host_tool("qemu-system-riscv64", "qemu-system-misc")
+    result = tmp_path / "run.json"
+    ours, far = free_ports()
+    gateway = subprocess.Popen(
+        [qemu, *GATEWAY.format(ours=ours, far=far).split()],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert b"host 10.0.2.2 is alive" in ping(u_boot, result, f"udp:{ours}:127.0.0.1:{far}")
+    finally:
+        gateway.terminate()
+        gateway.wait()
+    assert_repeated(replug, u_boot, result)
 
 
 @pytest.mark.parametrize("net", ["echo", "loopback"])
