@@ -10,8 +10,6 @@
 #define UART_RBR            0
 #define UART_IER            1
 #define UART_IER_RECEIVE    1
-#define UART_FCR            2
-#define UART_FCR_ENABLE     1
 #define UART_LSR            5
 #define UART_LSR_READY      1
 
@@ -35,11 +33,10 @@
 #define INPUT_SIZE          (TYPED_BYTES + 24)
 
     .text
-// console_input_initialise(): characters make interrupts from now on. Hart 0 at boot. Clobbers t0, t1.
+// console_input_initialise(): characters make interrupts from now on. Hart 0 at boot. Clobbers t0, t1. The receiver's FIFO stays
+// off: switching it on would empty it, and lose what has been typed already.
 ENTRY console_input_initialise
     li      t0, UART
-    li      t1, UART_FCR_ENABLE
-    sb      t1, UART_FCR(t0)
     li      t1, UART_IER_RECEIVE
     sb      t1, UART_IER(t0)
     ret

@@ -3,7 +3,7 @@
 //
 //   list      commands separated by ; & && || or newlines; & leaves what is before it in the background
 //   pipeline  commands joined by |
-//   command   words and redirections: < FILE, > FILE, >> FILE, 2> FILE; quotes ' and ", \ before a character, $? and $$, # comments
+//   command   words and redirections: < FILE, > FILE, >> FILE, 2> FILE; quotes ' and ", \ before a character, $? $$ $!, # comments
 //   built in  cd, exit, wait
 //
 // The status of a pipeline is that of its last command. Ctrl-C ends what runs in the foreground, not the shell.
@@ -25,6 +25,7 @@ struct command {
 static int input;               // where commands come from
 static int interactive;
 static int status;              // of the last pipeline
+static long last_background;    // its last process
 static char line[LINE];
 static const char *at;          // what of the line is not parsed yet
 static char words[LINE + WORDS];
@@ -85,6 +86,9 @@ static enum token next(char **text)
         } else if (c == '$' && *at == '$') {
             at++;
             add_number(getpid());
+        } else if (c == '$' && *at == '!') {
+            at++;
+            add_number(last_background);
         } else {
             add(c);
         }
@@ -206,6 +210,7 @@ static void run_pipeline(struct command *commands, int count, int background)
     if (background) {
         if (interactive && last > 0)
             print(2, "[%d]\n", last);
+        last_background = last;
         status = 0;
         return;
     }
@@ -293,7 +298,10 @@ static void execute(void)
 // One line to `line`, without its end. 0 at the end of the input.
 static int get_line(void)
 {
+    static int ended; /* in the middle of a line: a terminal says so only once */
     size_t length = 0;
+    if (ended)
+        return 0;
     for (;;) {
         char c;
         long got = read(input, &c, 1);
@@ -304,6 +312,7 @@ static int get_line(void)
         }
         if (got <= 0) {
             line[length] = 0;
+            ended = 1;
             return length > 0;
         }
         if (c == '\n') {
