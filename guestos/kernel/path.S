@@ -158,10 +158,13 @@ ENTRY directory_lookup
     li      a1, 0
     la      a2, root_mount
     j       3f
-1:  mv      a0, s0
+1:  lhu     t0, INODE_LINKS(s0)
+    li      a0, -ENOENT
+    beqz    t0, 4f                      // a directory that has been removed: its ".." may be anything by now
+    mv      a0, s0
     mv      a1, s1
     jal     directory_find
-    ld      a2, INODE_MOUNT(s0)
+4:    ld      a2, INODE_MOUNT(s0)
     la      t0, root_mount
     bne     a2, t0, 3f
     la      t0, memory_mount
