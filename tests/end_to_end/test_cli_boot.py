@@ -63,13 +63,20 @@ def test_input_that_never_comes_is_no_hang(replug: Replug, guest: Guest) -> None
     assert b"wakes on: machine external interrupt" in done.stderr
 
 
+def test_seed_is_said_and_in_the_token(replug: Replug, guest: Guest) -> None:
+    done = replug("boot", guest(HELLO), "--seed", "7", "--json", "-")
+    assert b"replug: seed 7\n" in done.stderr and json_of(done)["seed"] == 7
+    again = json_of(replug("boot", guest(HELLO), "--replay", json_of(done)["token"], "--json", "-"))
+    assert again | {"seconds": 0} == json_of(done) | {"seconds": 0}
+
+
 def test_json(replug: Replug, guest: Guest, tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     done = replug("boot", guest(HELLO), "--harts", "2", "--quantum", "9", "--json", file)
     assert (done.returncode, done.stdout) == (0, b"hello\n")
     result = json.loads(file.read_text())
     assert set(result) == {
-        "exit", "harts", "state_hash", "token", "instructions", "virtual_time_ns", "seconds",
+        "exit", "harts", "state_hash", "seed", "token", "instructions", "virtual_time_ns", "seconds",
     }  # fmt: skip
     assert result["exit"] == {"reason": "exit", "status": 0}
     assert [hart["id"] for hart in result["harts"]] == [0, 1]
