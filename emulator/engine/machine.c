@@ -197,9 +197,9 @@ static bool begin_slice(hart *h)
  * Counting by instruction, a slice ends behind its last one.  The run by blocks that it follows has also taken the exception
  * of the next one, where that was in the same block: else another hart would run in between.
  */
-bool machine_exception_due(const hart *h)
+bool machine_exception_is_due(const hart *h)
 {
-    return h->machine->exception_due && h->retired - h->slice_base == h->machine->planned && h->excepted_at != h->retired;
+    return h->retired - h->slice_base == h->machine->planned && h->excepted_at != h->retired;
 }
 
 static void record_slice(hart *h, uint64_t used)

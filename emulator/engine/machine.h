@@ -326,7 +326,8 @@ void machine_fail(struct replug_machine *machine, const char *format, ...);
 uint64_t machine_now(const hart *h);
 uint64_t machine_read_time(hart *h); /* the same as the guest sees it: never behind what another hart has seen */
 
-bool machine_exception_due(const hart *h);
+bool machine_exception_is_due(const hart *h);
+static inline bool machine_exception_due(const hart *h) { return h->machine->exception_due && machine_exception_is_due(h); }
 bool machine_continue(hart *h); /* from the block hook, at the end of a slice */
 
 /* hart.c */

@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Goes on from a snapshot file, in a process of its own.
-
-`python snapshot_runner.py FILE IMAGE DISK LENGTHS`: DISK may be empty; LENGTHS are instructions, separated by
-commas.  Prints the state hash at the start and after each of them.
-"""
+"""Goes on from snapshot files; for a process of its own."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from emulator import Machine
 
 
-def main(file: str, image: str, disk: str, lengths: str) -> None:
-    with Machine.load(file, image, Path(disk) if disk else None) as machine:
-        print(machine.state_hash())
-        for length in lengths.split(","):
-            machine.run(int(length))
-            print(machine.state_hash())
+def hashes(file: Path, image: Path, disk: Path | None, lengths: list[int]) -> list[str]:
+    """The state hash at the start and after each of these numbers of instructions."""
+    with Machine.load(file, image, disk) as machine:
+        return on_from_here(machine, *lengths)
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def on_from_here(machine: Machine, *lengths: int) -> list[str]:
+    """The same of a machine that is there."""
+    found = [machine.state_hash()]
+    for length in lengths:
+        machine.run(length)
+        found.append(machine.state_hash())
+    return found
