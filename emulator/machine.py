@@ -267,6 +267,34 @@ class Machine:
             self.on_events()
         return reason
 
+    @property
+    def longest_advance(self) -> int:
+        """How many steps `advance` may go at most, so that nothing is missed that the host has to look at."""
+        return NO_LIMIT if self._htif is None else self._htif.until_look(self.engine.total_instret)
+
+    def advance(self, go: Callable[[], StopReason]) -> tuple[StopReason, Outcome | None]:
+        """One trip into the engine by any of its ways to run, and what devices want done afterwards.
+
+        For debuggers: `run` does the same over and over.  The outcome, if the run has ended.
+        """
+        try:
+            reason = go()
+        finally:
+            self.uart.deliver()
+        retired = self.engine.total_instret
+        if self._htif is not None and self._exit is None:
+            stored = reason is StopReason.WATCH and self._htif.stored(self.engine.watch_hit, retired)
+            if not stored and not self.engine.in_block:
+                self._htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
+        if self._exit is not None:
+            (kind, code), self._exit = self._exit, None
+            return reason, Outcome("exit", code if kind == "fail" else 0)
+        if reason is StopReason.EVENT:
+            self.bus.run_due_events()
+        if reason is StopReason.WILD:
+            return reason, Outcome("wild", 1, self.engine.wild)
+        return reason, None
+
     # --- looking ---
 
     @property

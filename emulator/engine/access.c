@@ -56,7 +56,13 @@ void replug_set_f(replug_machine *m, uint32_t index, uint32_t number, uint64_t v
 
 uint64_t replug_get_pc(replug_machine *m, uint32_t index) { return m->harts[index].pc; }
 
-void replug_set_pc(replug_machine *m, uint32_t index, uint64_t value) { m->harts[index].pc = value & ~1ull; }
+void replug_set_pc(replug_machine *m, uint32_t index, uint64_t value)
+{
+    careful_forget(&m->harts[index]);
+    m->harts[index].lingers = false;
+    m->harts[index].border = 0;
+    m->harts[index].pc = value & ~1ull;
+}
 
 uint32_t replug_get_privilege(replug_machine *m, uint32_t index) { return m->harts[index].privilege; }
 

@@ -11,7 +11,7 @@
  */
 #include "machine.h"
 
-#define NOT_PLAIN 0x8000u /* in block.size: leave the fast path for this block */
+#define NOT_PLAIN BLOCK_NOT_PLAIN
 
 /* Move a block's count to its instructions: the block is about to be forgotten, or did not run whole. */
 void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
@@ -26,12 +26,11 @@ void blocks_expand(const struct replug_machine *machine, struct code_page *code,
 /* Decode a block that has not run before.  False: it holds something to intercept first. */
 static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t size)
 {
-    enum { LONGEST = 1024 };
-    struct instruction list[LONGEST];
+    struct instruction list[LONGEST_BLOCK];
     struct block *block = &code->blocks[parcel_of(start)];
     uint32_t count = 0;
 
-    for (uint64_t pc = start; pc < start + size && count < LONGEST; pc += list[count++].length) {
+    for (uint64_t pc = start; pc < start + size && count < LONGEST_BLOCK; pc += list[count++].length) {
         struct code_page *home = shadow_mapped(h, pc);
         if (home == NULL || !shadow_instruction_at(h, home, pc, &list[count])) {
             machine_fail(h->machine, "hart %u: block at 0x%llx: no code known", h->id, (unsigned long long)pc);
@@ -51,7 +50,9 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
         observe_new_block(h, code, block, parcel_of(start), start);
         for (uint32_t i = 0; i < count; i++)
             block->flags |= is_floating(&list[i]) && hart_floats(h) ? BLOCK_FLOATING : 0;
-        if (block->flags & (BLOCK_MARKED | BLOCK_FLOATING))
+        if (breakpoint_in(h->machine, start, size))
+            block->flags |= BLOCK_BREAK;
+        if (block->flags & (BLOCK_MARKED | BLOCK_FLOATING | BLOCK_BREAK))
             block->size |= NOT_PLAIN;
     }
     return true;
@@ -74,7 +75,11 @@ static inline void run_block(hart *h, struct block *block, uint64_t address, uin
 /* Must the hart stop in front of this block or instruction? */
 static bool must_leave(hart *h, uint64_t address)
 {
-    if (!h->ended &&
+    if (h->lingers) { /* no block of the guest's begins here */
+        h->lingers = false;
+        return false;
+    }
+    if (!h->ended && h->retired < h->exact_end &&
         (h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h) || machine_continue(h)))
         return false;
     hart_leave(h, address);
@@ -117,9 +122,14 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
         hart_leave(h, address);
         return;
     }
+    const bool careful = careful_wanted(h, block, address);
     observe_block(h, code, block, address);
     if (!h->machine->config.per_instruction) /* else blocks_instruction_hook counts */
         run_block(h, block, address, h->retired);
+    if (careful) {
+        careful_enter(h);
+        hart_leave(h, address);
+    }
 }
 
 /* The hart goes on in another page than before. */
@@ -197,6 +207,8 @@ uint32_t blocks_cut(hart *h, uint64_t pc, bool undo)
     uint32_t executed = 0;
     uint64_t at = h->block_pc;
 
+    h->left = 0;
+    h->careful = h->watch_pending = false;
     if (h->machine->config.per_instruction) {
         cut_instruction(h, pc);
         return 0;
@@ -211,7 +223,8 @@ uint32_t blocks_cut(hart *h, uint64_t pc, bool undo)
     if (executed == 0)
         h->cut[h->cut_at++ % RECENT_CUT] = (struct recent){h->block_pc, h->retired};
     block->count--;
-    blocks_expand(h->machine, shadow_mapped(h, h->block_pc), parcel_of(h->block_pc), 1, executed);
+    if (shadow_mapped(h, h->block_pc) != NULL)
+        blocks_expand(h->machine, shadow_mapped(h, h->block_pc), parcel_of(h->block_pc), 1, executed);
     if (undo)
         observe_cut(h, block, executed);
     h->block = NULL;

@@ -125,6 +125,7 @@ static uint32_t execute_atomic(hart *h, uint64_t pc, uint32_t bits, uint64_t *va
         if (holds) {
             translate_store(machine, physical, operand, width);
             watch_note(h, pc, physical, width, REPLUG_WATCH_STORES, found, operand);
+            watchpoint_access(h, pc, address, physical, width, REPLUG_ACCESS_WRITE);
         }
         h->reservation.physical = ~0ull;
         hart_set_x(h, rd, !holds);
@@ -133,12 +134,14 @@ static uint32_t execute_atomic(hart *h, uint64_t pc, uint32_t bits, uint64_t *va
     if (operation == LR) {
         h->reservation = (struct reservation){.physical = physical, .value = found, .width = width};
         watch_note(h, pc, physical, width, REPLUG_WATCH_LOADS, found, found);
+        watchpoint_access(h, pc, address, physical, width, REPLUG_ACCESS_READ);
     } else {
         const uint64_t extended = width == 8 ? found : (uint64_t)(int64_t)(int32_t)found;
         const uint64_t other = width == 8 ? operand : (uint64_t)(int64_t)(int32_t)operand;
         amo_result(operation, width, extended, other, &result);
         translate_store(machine, physical, result, width);
         watch_note(h, pc, physical, width, REPLUG_WATCH_LOADS | REPLUG_WATCH_STORES, found, result);
+        watchpoint_access(h, pc, address, physical, width, REPLUG_ACCESS_READ | REPLUG_ACCESS_WRITE);
     }
     hart_set_x(h, rd, width == 8 ? found : (uint64_t)(int64_t)(int32_t)found);
     return CAUSE_NONE;
@@ -302,6 +305,12 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
         break;
     case CAUSE_ILLEGAL:
         /* At a page's end: see intercept() in shadow.c.  Whether code hooks come for it depends on how many there are. */
+        watchpoint_settle(h);
+        if (careful_outside(h, pc) && (h->ended || careful_must_stop(h, pc))) {
+            h->pc = pc;
+            h->lingers = h->ended = true;
+            break;
+        }
         if (take_over(h, pc, h->machine->config.per_instruction && h->block_pc == pc))
             break;
         if (parcel_of(pc) == 0 && shadow_mapped(h, pc) != NULL)
@@ -435,6 +444,9 @@ bool emulate_device_access(hart *h, uint64_t pc, const struct block *block, uint
     else if (!access_device(h, &instruction, address))
         cause = is_store ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS;
     observe_cut(h, block, executed + (cause == CAUSE_NONE));
+    if (cause == CAUSE_NONE && (instruction.kind == KIND_LOAD || is_store))
+        watchpoint_access(h, pc, address, h->fault_physical | (address & (PAGE_SIZE - 1)), instruction.width,
+                          is_store ? REPLUG_ACCESS_WRITE : REPLUG_ACCESS_READ);
     if (cause != CAUSE_NONE) {
         trap_enter(h, cause, address, pc);
         return false;

@@ -48,7 +48,7 @@ uint64_t hart_get_f(hart *h, uint32_t index)
 
 void hart_set_f(hart *h, uint32_t index, uint64_t value) { uc_reg_write(h->uc, UC_RISCV_REG_F0 + (int)index, &value); }
 
-static uint64_t get_pc(hart *h) { return get_register(h, UC_RISCV_REG_PC); }
+uint64_t hart_unicorn_pc(hart *h) { return get_register(h, UC_RISCV_REG_PC); }
 
 /*
  * To Unicorn the privilege mode is only the name of a TLB: 0, 1 or 3.  User mode has the first, supervisor mode the
@@ -140,6 +140,8 @@ void hart_set_fcsr(hart *h, uint64_t value) { reach_fcsr(h, true, value); }
 void hart_flush_tlb(hart *h)
 {
     uc_ctl_flush_tlb(h->uc);
+    if (h->machine->careful.hart == h)
+        uc_ctl_flush_tlb(h->machine->careful.own);
     shadow_unmap_all(h);
     h->mxr_used = false;
 }
@@ -163,6 +165,25 @@ void hart_add_capture_hook(hart *h, uint64_t virtual)
     uc_hook handle;
     if (uc_hook_add(h->uc, &handle, UC_HOOK_CODE, (void *)observe_capture_hook, h, virtual, virtual) != UC_ERR_OK)
         machine_fail(h->machine, "hart %u: no hook at 0x%llx", h->id, (unsigned long long)virtual);
+}
+
+/* A Unicorn over the machine's memory, without hooks. */
+uc_err hart_open(const struct replug_machine *machine, uc_engine **uc, uint32_t buffer)
+{
+    const replug_config *config = &machine->config;
+    uc_err error = uc_open(UC_ARCH_RISCV, config->xlen == 64 ? UC_MODE_RISCV64 : UC_MODE_RISCV32, uc);
+
+    if (error == UC_ERR_OK)
+        error = uc_ctl_set_tcg_buffer_size(*uc, buffer);
+    if (error == UC_ERR_OK)
+        error = uc_ctl_tlb_mode(*uc, UC_TLB_VIRTUAL);
+    if (error == UC_ERR_OK)
+        error = uc_ctl_exits_enable(*uc); /* with none set: a run never ends by address, and ends cheaply */
+    if (error == UC_ERR_OK)
+        error = uc_mem_map_ptr(*uc, config->ram_base, config->ram_size, UC_PROT_ALL, machine->ram);
+    if (error == UC_ERR_OK)
+        error = uc_mem_map_ptr(*uc, machine->shadow_base, config->ram_size, UC_PROT_ALL, machine->shadow);
+    return error;
 }
 
 bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
@@ -190,17 +211,7 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
     h->last_trap_retired = h->excepted_at = ~0ull;
     code_map_create(&h->regimes[0]);
     code_map_create(&h->regimes[1]);
-    error = uc_open(UC_ARCH_RISCV, config->xlen == 64 ? UC_MODE_RISCV64 : UC_MODE_RISCV32, &h->uc);
-    if (error == UC_ERR_OK)
-        error = uc_ctl_set_tcg_buffer_size(h->uc, TRANSLATION_BUFFER);
-    if (error == UC_ERR_OK)
-        error = uc_ctl_tlb_mode(h->uc, UC_TLB_VIRTUAL);
-    if (error == UC_ERR_OK)
-        error = uc_ctl_exits_enable(h->uc); /* with none set: a run never ends by address, and ends cheaply */
-    if (error == UC_ERR_OK)
-        error = uc_mem_map_ptr(h->uc, config->ram_base, config->ram_size, UC_PROT_ALL, machine->ram);
-    if (error == UC_ERR_OK)
-        error = uc_mem_map_ptr(h->uc, machine->shadow_base, config->ram_size, UC_PROT_ALL, machine->shadow);
+    error = hart_open(machine, &h->uc, TRANSLATION_BUFFER);
     if (error == UC_ERR_OK)
         error = uc_hook_add(h->uc, &handle, UC_HOOK_TLB_FILL, (void *)translate_fill, h, 1, 0);
     if (error == UC_ERR_OK)
@@ -303,18 +314,38 @@ static void settle_ebreak(hart *h)
     trap_enter(h, CAUSE_BREAKPOINT, h->pc, h->pc);
 }
 
+/* Where the block hook leaves its fast path: early enough to meet an exact end in front of the block that holds it. */
+uint64_t hart_fast_end(const hart *h)
+{
+    const struct replug_machine *machine = h->machine;
+    const uint64_t exact = h->exact_end < LONGEST_BLOCK ? 0 : h->exact_end - LONGEST_BLOCK;
+
+    if (machine->modelled || machine->config.per_instruction || machine->register_watch.kind != REGISTER_NONE)
+        return 0;
+    return h->slice_end < exact ? h->slice_end : exact;
+}
+
+/* May it go on with another block? */
+static bool goes_on(const hart *h)
+{
+    return h->careful || h->lingers ||
+           ((h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h)) && h->retired < h->exact_end);
+}
+
 /* Run until so many instructions have retired (to the next block border), the hart sleeps, or someone says stop. */
 void hart_run_slice(hart *h, uint64_t instructions)
 {
     struct replug_machine *machine = h->machine;
 
     h->slice_end = instructions < ~h->retired ? h->retired + instructions : ~0ull;
-    h->fast_end = machine->modelled || machine->config.per_instruction ? 0 : h->slice_end;
+    h->fast_end = hart_fast_end(h);
     h->ended = machine->stop != 0;
-    while (!h->ended && (h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h))) {
-        const uc_err error = uc_emu_start(h->uc, h->pc, 0, 0, 0);
+    if (h->left > 0)
+        careful_resume(h);
+    while (!h->ended && goes_on(h)) {
+        const uc_err error = h->careful ? careful_start(h) : uc_emu_start(h->uc, h->pc, 0, 0, 0);
         if (!h->pc_known)
-            h->pc = get_pc(h);
+            h->pc = hart_unicorn_pc(h);
         h->pc_known = false;
         if (h->unboxed_result != NO_RESULT)
             nanbox_finish(h, h->pc);
@@ -330,8 +361,15 @@ void hart_run_slice(hart *h, uint64_t instructions)
         } else if (h->sync_pending) {
             h->sync_pending = false;
             shadow_sync(machine);
+        } else if (h->fault_cause == CAUSE_WATCHPOINT) {
+            h->fault_cause = CAUSE_NONE;
+            careful_enter_at(h, h->pc);
+        } else if (h->fault_cause != CAUSE_NONE && h->fault_access == ACCESS_FETCH && (h->ended || careful_at_end(h))) {
+            h->fault_cause = CAUSE_NONE; /* it will be raised when the hart goes on */
+            h->lingers = h->ended = true;
         } else if (h->fault_cause != CAUSE_NONE) {
             settle_fault(h);
+            h->lingers = false;
         } else if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) {
             settle_ebreak(h);
         } else if (error != UC_ERR_OK) {
@@ -342,4 +380,6 @@ void hart_run_slice(hart *h, uint64_t instructions)
     }
     if (h->crossing_armed)
         shadow_disarm_crossing(h);
+    if (h->left > 0)
+        careful_stand(h);
 }

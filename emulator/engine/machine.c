@@ -63,6 +63,7 @@ replug_machine *replug_create(const replug_config *config)
         return NULL;
     machine->config = *config;
     machine->next_event = ~0ull;
+    machine->exact_hart = machine->passed_hart = ~0u;
     machine->shadow_base = config->xlen == 64 ? BIT(52) : 0;
     machine->harts = calloc(config->harts, sizeof *machine->harts);
     machine->ram = reserve(config->ram_size);
@@ -114,6 +115,9 @@ void replug_destroy(replug_machine *machine)
     free(machine->code_list);
     free(machine->schedule);
     snapshot_destroy(machine);
+    careful_destroy(machine);
+    free(machine->breakpoints);
+    free(machine->watchpoints);
     devices_destroy(machine);
     free(machine->watches);
     free(machine->marks);
@@ -233,6 +237,13 @@ static void end_slice(hart *h)
     machine->turn++;
 }
 
+static bool slice_is_over(const hart *h)
+{
+    const struct replug_machine *machine = h->machine;
+    return machine->in_slice && h->left == 0 && !h->lingers && !machine_exception_due(h) &&
+           (h->waiting || (h->retired - h->slice_base >= machine->planned && h->retired >= h->border));
+}
+
 /* Every hart waits: the time of the next thing that can happen, or none. */
 static uint64_t next_wake(const struct replug_machine *machine)
 {
@@ -315,14 +326,48 @@ bool machine_continue(hart *h)
     begin_slice(h);
     h->slice_end = machine->planned < h->run_end - h->retired ? h->retired + machine->planned : h->run_end;
     if (h->fast_end != 0)
-        h->fast_end = h->slice_end;
+        h->fast_end = hart_fast_end(h);
     return true;
 }
 
-int replug_run(replug_machine *machine, uint64_t max_instructions)
+/* How far a hart has come, in what counts for the end of the run. */
+static uint64_t hart_progress(const hart *h)
 {
-    uint64_t done = total(machine);
+    return h->retired + (h->machine->exact_unit == REPLUG_UNIT_STEPS ? h->trap_count : 0);
+}
+
+static uint64_t progress(const struct replug_machine *machine)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        sum += hart_progress(&machine->harts[i]);
+    return sum;
+}
+
+/* Sets h->exact_end; true: an exact run stops here, before anything else happens. */
+static bool at_exact_end(struct replug_machine *machine, hart *h, uint64_t limit)
+{
+    if (machine->exact_unit == 0) {
+        h->exact_end = ~0ull;
+        return false;
+    }
+    const uint64_t done = progress(machine);
+    uint64_t left = limit > done ? limit - done : 0;
+    if (machine->exact_hart != ~0u) {
+        const uint64_t own = hart_progress(&machine->harts[machine->exact_hart]);
+        const uint64_t own_left = machine->exact_hart_end > own ? machine->exact_hart_end - own : 0;
+        if (own_left == 0 || (machine->exact_hart == h->id && own_left < left))
+            left = own_left;
+    }
+    h->exact_end = left < ~h->retired ? h->retired + left : ~0ull;
+    return left == 0;
+}
+
+static int run(replug_machine *machine, uint64_t max_instructions)
+{
+    uint64_t done = progress(machine);
     const uint64_t limit = max_instructions > ~0ull - done ? ~0ull : done + max_instructions;
+    const bool exact = machine->exact_unit != 0;
 
     if (machine->stop == REPLUG_STOP_FAILURE)
         return machine->stop;
@@ -341,16 +386,27 @@ int replug_run(replug_machine *machine, uint64_t max_instructions)
             machine->turn++;
             continue;
         }
+        if (at_exact_end(machine, h, limit))
+            return REPLUG_STOP_LIMIT;
+        if (slice_is_over(h)) { /* an exact run ended here */
+            end_slice(h);
+            continue;
+        }
         const uint64_t before = h->retired, used = before - h->slice_base;
         const uint64_t left = used < machine->planned ? machine->planned - used : 0;
         const uint64_t allowed = done < limit ? limit - done : 0;
-        if (allowed == 0 && before >= h->border)
+        if (!exact && allowed == 0 && before >= h->border)
             return REPLUG_STOP_LIMIT;
-        h->run_end = allowed < ~before ? before + allowed : ~0ull;
-        hart_run_slice(h, left < allowed ? left : allowed);
+        h->run_end = exact ? h->exact_end : allowed < ~before ? before + allowed : ~0ull;
+        hart_run_slice(h, exact || left < allowed ? left : allowed);
         done += h->retired - before;
-        if (machine->in_slice && !machine_exception_due(h) &&
-            (h->waiting || (h->retired - h->slice_base >= machine->planned && h->retired >= h->border)))
+        if (exact) { /* stop here: the end of the slice belongs to what follows */
+            if (machine->stop != 0 || machine->stop_requested)
+                return machine->stop != 0 ? machine->stop : REPLUG_STOP_REQUEST;
+            if (at_exact_end(machine, h, limit))
+                return REPLUG_STOP_LIMIT;
+        }
+        if (slice_is_over(h))
             end_slice(h);
         if (machine->stop != 0)
             return machine->stop;
@@ -358,6 +414,139 @@ int replug_run(replug_machine *machine, uint64_t max_instructions)
             return REPLUG_STOP_REQUEST;
     }
 }
+
+int replug_run(replug_machine *machine, uint64_t max_instructions)
+{
+    machine->exact_unit = 0;
+    machine->exact_hart = ~0u;
+    return run(machine, max_instructions);
+}
+
+/*
+ * Run until exactly so many instructions (or steps, of enum replug_unit) more are done by all harts, or so many by one
+ * (hart >= 0).  Nothing happens behind the last of them: no slice ends, no interrupt is taken, no event is due.  However a
+ * run is cut in this way, it is the same run.
+ */
+int replug_run_exact(replug_machine *machine, uint64_t count, int unit, int hart, uint64_t hart_count)
+{
+    int reason = REPLUG_STOP_LIMIT;
+
+    machine->exact_unit = unit;
+    machine->exact_hart = ~0u;
+    if (hart >= 0) {
+        const uint64_t done = hart_progress(&machine->harts[hart]);
+        machine->exact_hart = (uint32_t)hart;
+        machine->exact_hart_end = hart_count > ~0ull - done ? ~0ull : done + hart_count;
+    }
+    if (count != 0 && (hart < 0 || hart_count != 0))
+        reason = run(machine, count);
+    machine->passed_hart = ~0u;
+    return reason;
+}
+
+/* --- what the debugger asks ------------------------------------------------------------------------------------------- */
+
+/* In the next run, this hart does not stop at a breakpoint where it stands. */
+void replug_pass_breakpoint(replug_machine *machine, uint32_t hart)
+{
+    machine->passed_hart = hart;
+    machine->passed_step = replug_steps(machine);
+}
+
+uint64_t replug_steps(replug_machine *machine)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        sum += machine->harts[i].retired + machine->harts[i].trap_count;
+    return sum;
+}
+
+uint64_t machine_steps(const hart *h) { return replug_steps(h->machine) - h->left; }
+
+bool machine_hit_at(hart *h, const replug_hit *hit, int reason)
+{
+    struct replug_machine *machine = h->machine;
+
+    machine->hit = *hit;
+    machine->hit.hart = h->id;
+    machine->hit_count++;
+    if (machine->scanning)
+        return false;
+    if (machine->stop == 0)
+        machine->stop = reason;
+    h->ended = true;
+    hart_attend(h);
+    return true;
+}
+
+bool machine_hit(hart *h, const replug_hit *hit, int reason)
+{
+    replug_hit here = *hit;
+    here.step = machine_steps(h);
+    return machine_hit_at(h, &here, reason);
+}
+
+/* Note the hits of breakpoints and watchpoints, and go on; their count begins anew. */
+void replug_scan(replug_machine *machine, int on)
+{
+    machine->scanning = on != 0;
+    machine->hit_count = 0;
+}
+
+uint64_t replug_hit_count(replug_machine *machine) { return machine->hit_count; }
+
+const replug_hit *replug_last_hit(replug_machine *machine) { return &machine->hit; }
+
+/* The hart that runs next, unless it waits. */
+uint32_t replug_next_hart(replug_machine *machine)
+{
+    const hart *h = machine->turn < machine->config.harts ? &machine->harts[machine->turn] : NULL;
+
+    return (machine->turn + (h != NULL && slice_is_over(h))) % machine->config.harts;
+}
+
+/* Does the hart whose turn it is stand in the middle of a block? */
+int replug_in_block(replug_machine *machine)
+{
+    const hart *h = machine->turn < machine->config.harts ? &machine->harts[machine->turn] : NULL;
+    return h != NULL && (h->left > 0 || h->lingers || h->retired < h->border);
+}
+
+/* Instructions until the slice of the hart whose turn it is may end. */
+uint64_t replug_slice_left(replug_machine *machine)
+{
+    if (!machine->in_slice)
+        return machine->config.quantum;
+    const uint64_t used = machine->harts[machine->turn].retired - machine->harts[machine->turn].slice_base;
+    return used < machine->planned ? machine->planned - used : 0;
+}
+
+/*
+ * Against the schedule: the slice that runs ends here, in the middle of a block or not, and its round as well; this hart's
+ * begins.  Rounds go on from there.
+ */
+void replug_switch_hart(replug_machine *machine, uint32_t hart)
+{
+    if (machine->in_slice) {
+        careful_forget(&machine->harts[machine->turn]);
+        machine->harts[machine->turn].lingers = false;
+        machine->harts[machine->turn].border = 0;
+        end_slice(&machine->harts[machine->turn]);
+    }
+    if (machine->longest != 0)
+        end_round(machine);
+    machine->turn = hart;
+}
+
+/* Code that has been stored to is what harts fetch from now on; outside a run. */
+void replug_sync_code(replug_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        careful_forget(&machine->harts[i]);
+    shadow_sync(machine);
+}
+
+/* --- schedules ------------------------------------------------------------------------------------------------------------ */
 
 /* Keep the length of every slice from now on; forget those kept so far. */
 void replug_record_schedule(replug_machine *machine, int on)

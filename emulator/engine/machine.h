@@ -28,6 +28,9 @@
  *   access.c     memory and registers as Python asks for them
  *   snapshot.c   going back: RAM by the pages that have changed
  *   decode.c     instructions
+ *   careful.c    a block instruction by instruction, to stop anywhere
+ *   breakpoint.c breakpoints
+ *   watchpoint.c watchpoints
  */
 #ifndef REPLUG_MACHINE_H
 #define REPLUG_MACHINE_H
@@ -62,7 +65,8 @@ enum cause {
     CAUSE_LOAD_PAGE = 13,
     CAUSE_STORE_PAGE = 15,
     CAUSE_NONE = 64,
-    CAUSE_DEVICE = 65 /* not a cause: the access goes to a device and the engine performs it */
+    CAUSE_DEVICE = 65, /* not a cause: the access goes to a device and the engine performs it */
+    CAUSE_WATCHPOINT = 66 /* not a cause: the page has a watchpoint, and the access is made carefully */
 };
 
 enum { IRQ_SSIP = 1, IRQ_MSIP = 3, IRQ_STIP = 5, IRQ_MTIP = 7, IRQ_SEIP = 9, IRQ_MEIP = 11 };
@@ -105,7 +109,9 @@ struct block {
     uint8_t last_kind;     /* kind of its last instruction */
     uint8_t flags;
 };
-enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8 };
+enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8, BLOCK_BREAK = 64 };
+#define BLOCK_NOT_PLAIN 0x8000u /* in block.size: leave the fast path for this block */
+enum { LONGEST_BLOCK = 1024 }; /* instructions, and more than Unicorn ever translates at once */
 
 /* A mark somewhere in a block. */
 struct block_mark {
@@ -188,6 +194,7 @@ typedef struct hart {
 
     uint64_t slice_end;     /* when so many have retired, the slice ends at the next border */
     uint64_t run_end;       /* the same for this call of replug_run */
+    uint64_t exact_end;     /* when so many have retired, the run stops at once */
     uint64_t slice_base;    /* instructions retired when this slice began */
     uint64_t trap_count;
     uint64_t excepted_at;   /* instructions retired at the latest exception; ~0: none */
@@ -218,6 +225,13 @@ typedef struct hart {
     bool unboxed_pending;       /* the instruction at pc has an operand that is not NaN-boxed */
     bool hook_pending;          /* a capture hook has been added: translate that block again */
     bool ended;                 /* the slice ends now */
+
+    bool careful;               /* the block that was counted last is to be run carefully (careful.c) */
+    uint32_t left;              /* instructions of it that have not begun; while the hart stands, they are not in `retired` */
+    bool lingers;               /* it stands where no block begins: not a place for its slice to end */
+    bool watch_pending;         /* the instruction that runs meets a watchpoint */
+    replug_hit watched;
+    struct block stood;         /* stands in for the block of a hart that was restored in the middle of one */
 
     uint64_t cycles[REPLUG_MODELS]; /* everything before the open block */
     uint32_t open_costs[REPLUG_MODELS];
@@ -285,6 +299,30 @@ struct replug_machine {
     replug_mmio_read mmio_read;
     replug_mmio_write mmio_write;
     void *mmio_user;
+    struct careful {
+        uc_engine *uc;       /* the second Unicorn; NULL until it is needed */
+        uc_context *context;
+        hart *hart;          /* whose block it runs */
+        uc_engine *own;      /* that hart's own Unicorn */
+        bool stale;          /* code has changed since it ran last */
+    } careful;
+    int exact_unit;          /* of replug_run_exact; 0: replug_run */
+    uint32_t exact_hart;     /* that has a limit of its own; ~0: none */
+    uint64_t exact_hart_end; /* in what exact_unit counts */
+    struct breakpoint *breakpoints;
+    uint32_t breakpoint_count;
+    uint32_t passed_hart;    /* this hart does not stop at a breakpoint before it has gone on from this step */
+    uint64_t passed_step;
+    struct watchpoint *watchpoints;
+    uint32_t watchpoint_count;
+    struct register_watch {
+        enum { REGISTER_NONE, REGISTER_X, REGISTER_F } kind;
+        uint32_t hart, index, number;
+        uint64_t value;
+    } register_watch;
+    bool scanning;           /* hits are noted and do not stop the run */
+    uint64_t hit_count;
+    replug_hit hit;
     struct plic plic;
     struct uart uart;
 
@@ -329,10 +367,16 @@ uint64_t machine_read_time(hart *h); /* the same as the guest sees it: never beh
 bool machine_exception_is_due(const hart *h);
 static inline bool machine_exception_due(const hart *h) { return h->machine->exception_due && machine_exception_is_due(h); }
 bool machine_continue(hart *h); /* from the block hook, at the end of a slice */
+uint64_t machine_steps(const hart *h); /* of all harts, while this one runs: instructions and traps */
+bool machine_hit(hart *h, const replug_hit *hit, int reason); /* at the instruction that is about to run; true: the run stops */
+bool machine_hit_at(hart *h, const replug_hit *hit, int reason);
 
 /* hart.c */
 bool hart_create(struct replug_machine *machine, hart *h, uint32_t id);
 void hart_destroy(hart *h);
+uc_err hart_open(const struct replug_machine *machine, uc_engine **uc, uint32_t buffer);
+uint64_t hart_unicorn_pc(hart *h);
+uint64_t hart_fast_end(const hart *h);
 void hart_run_slice(hart *h, uint64_t instructions);
 uint64_t hart_get_x(hart *h, uint32_t index);
 void hart_set_x(hart *h, uint32_t index, uint64_t value);
@@ -356,6 +400,30 @@ void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, voi
 uint32_t blocks_cut(hart *h, uint64_t pc, bool undo);
 void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
                    uint32_t instructions);
+
+/* careful.c */
+void careful_destroy(struct replug_machine *machine);
+bool careful_wanted(const hart *h, const struct block *block, uint64_t pc);
+void careful_enter(hart *h);
+void careful_enter_at(hart *h, uint64_t pc);
+uc_err careful_start(hart *h);
+void careful_stand(hart *h);
+void careful_resume(hart *h);
+void careful_forget(hart *h);
+bool careful_must_stop(hart *h, uint64_t pc);
+bool careful_outside(const hart *h, uint64_t pc);
+static inline bool careful_at_end(const hart *h) { return h->retired - h->left >= h->exact_end; }
+
+/* breakpoint.c */
+bool breakpoint_in(const struct replug_machine *machine, uint64_t start, uint32_t size);
+bool breakpoint_stops(hart *h, uint64_t pc);
+
+/* watchpoint.c */
+uint32_t watchpoint_page(const struct replug_machine *machine, uint64_t virtual, uint64_t physical);
+void watchpoint_access(hart *h, uint64_t pc, uint64_t virtual, uint64_t physical, uint32_t width, uint32_t kind);
+void watchpoint_instruction(hart *h, uint64_t pc);
+void watchpoint_settle(hart *h);
+void watchpoint_remove(struct replug_machine *machine, uint32_t number);
 
 /* code_map.c */
 void code_map_create(struct code_map *map);

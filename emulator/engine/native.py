@@ -12,6 +12,7 @@ from typing import Any
 import cffi
 
 from emulator.engine.build import build_engine, engine_sources
+from emulator.engine.debugging import EngineDebugging
 from emulator.engine.devices import EngineDevices
 from emulator.engine.records import (
     Caches,
@@ -67,7 +68,7 @@ ReadCallback = Callable[[int, int, int], int | None]
 WriteCallback = Callable[[int, int, int, int], bool]
 
 
-class Engine(EngineDevices):
+class Engine(EngineDevices, EngineDebugging):
     """Harts, RAM, CLINT and virtual time.
 
     `read(hart, address, width)` answers loads from devices (None: access fault), `write(hart, address,
@@ -166,7 +167,10 @@ class Engine(EngineDevices):
         """Run until something happens; at most so many instructions, over all harts, to the next block
         border.
         """
-        reason = StopReason(self._lib.replug_run(self._machine, min(max_instructions, NO_LIMIT)))
+        return self._came_back(self._lib.replug_run(self._machine, min(max_instructions, NO_LIMIT)))
+
+    def _came_back(self, code: int) -> StopReason:
+        reason = StopReason(code)
         if self._error is not None:
             error, self._error = self._error, None
             raise error

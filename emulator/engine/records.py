@@ -19,6 +19,8 @@ class StopReason(enum.IntEnum):
     WILD = 6
     FAILURE = 7
     WATCH = 8
+    BREAK = 9
+    WATCHPOINT = 10
 
 
 @dataclass(frozen=True)
@@ -173,3 +175,29 @@ class WildHart(NamedTuple):
     cause: int
     value: int
     pc: int
+
+
+class Access(enum.IntFlag):
+    """How watched bytes are touched (`enum replug_access`)."""
+
+    READ = 1
+    WRITE = 2
+    EXECUTE = 4
+    REGISTER = 8
+
+
+class Hit(NamedTuple):
+    """A breakpoint or watchpoint was met.
+
+    step: steps (instructions and traps) of all harts in front of the instruction that met it, whose address
+    is pc; address, physical, width (bytes): of the access.
+    """
+
+    step: int
+    pc: int
+    address: int
+    physical: int
+    hart: int
+    number: int
+    kind: Access
+    width: int

@@ -36,8 +36,27 @@ enum replug_stop {
     REPLUG_STOP_OBSERVER = 5, /* the event buffer is full: drain it and call again */
     REPLUG_STOP_WILD = 6,     /* a hart does nothing but trap: see replug_wild_* */
     REPLUG_STOP_FAILURE = 7,  /* the engine itself met something it cannot handle: see replug_failure */
-    REPLUG_STOP_WATCH = 8     /* a hart has touched a watched area: see replug_get_watch_hit */
+    REPLUG_STOP_WATCH = 8,    /* a hart has touched a watched area: see replug_get_watch_hit */
+    REPLUG_STOP_BREAK = 9,    /* in front of an instruction with a breakpoint: see replug_last_hit */
+    REPLUG_STOP_WATCHPOINT = 10 /* behind an instruction that met a watchpoint: see replug_last_hit */
 };
+
+/* What replug_run_exact counts.  A step is an instruction that retires, or a trap that is taken. */
+enum replug_unit { REPLUG_UNIT_INSTRUCTIONS = 1, REPLUG_UNIT_STEPS = 2 };
+
+enum replug_access { REPLUG_ACCESS_READ = 1, REPLUG_ACCESS_WRITE = 2, REPLUG_ACCESS_EXECUTE = 4, REPLUG_ACCESS_REGISTER = 8 };
+
+/* A breakpoint or watchpoint was met. */
+typedef struct {
+    uint64_t step;     /* of all harts, in front of the instruction that met it */
+    uint64_t pc;       /* of that instruction */
+    uint64_t address;  /* virtual, of the access */
+    uint64_t physical; /* the same, where it is known */
+    uint32_t hart;
+    uint32_t number;   /* as given when it was set */
+    uint32_t kind;     /* of enum replug_access */
+    uint32_t width;    /* bytes */
+} replug_hit;
 
 typedef struct {
     uint32_t harts;
@@ -163,6 +182,22 @@ const char *replug_failure(replug_machine *machine);
 void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio_write write, void *user);
 
 int replug_run(replug_machine *machine, uint64_t max_instructions);
+int replug_run_exact(replug_machine *machine, uint64_t count, int unit, int hart, uint64_t hart_count);
+void replug_pass_breakpoint(replug_machine *machine, uint32_t hart);
+uint64_t replug_steps(replug_machine *machine);
+uint32_t replug_next_hart(replug_machine *machine);
+int replug_in_block(replug_machine *machine);
+uint64_t replug_slice_left(replug_machine *machine);
+void replug_switch_hart(replug_machine *machine, uint32_t hart);
+int replug_add_breakpoint(replug_machine *machine, uint32_t number, uint64_t address, uint64_t harts, uint64_t satp);
+int replug_add_watchpoint(replug_machine *machine, uint32_t number, uint64_t address, uint64_t length, uint32_t kind, int physical,
+                          uint64_t harts);
+void replug_watch_register(replug_machine *machine, uint32_t number, uint32_t hart, uint32_t index);
+void replug_remove_breakpoint(replug_machine *machine, uint32_t number);
+void replug_scan(replug_machine *machine, int on);
+uint64_t replug_hit_count(replug_machine *machine);
+const replug_hit *replug_last_hit(replug_machine *machine);
+void replug_sync_code(replug_machine *machine);
 void replug_request_stop(replug_machine *machine);
 uint64_t replug_now(replug_machine *machine);
 uint64_t replug_total_instret(replug_machine *machine);
@@ -222,6 +257,7 @@ uint64_t replug_schedule(replug_machine *machine, const uint32_t **lengths);
 int replug_follow_schedule(replug_machine *machine, const uint32_t *lengths, uint64_t count);
 
 uint32_t replug_snapshot(replug_machine *machine);
+int replug_merge_snapshot(replug_machine *machine, uint32_t snapshot);
 int replug_rollback(replug_machine *machine, uint32_t snapshot);
 void replug_drop_snapshots(replug_machine *machine);
 uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t snapshot);

@@ -41,6 +41,7 @@ static void set_shadow_parcel(struct replug_machine *machine, struct code_page *
  */
 static void forget_translations(hart *h, struct code_page *code)
 {
+    h->machine->careful.stale = true;
     uc_ctl_flush_tlb(h->uc); /* of the page that was probed last */
     h->machine->probe = code;
     uc_ctl_remove_cache(h->uc, PROBE_ADDRESS, PROBE_ADDRESS + PAGE_SIZE);

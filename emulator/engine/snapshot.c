@@ -125,6 +125,40 @@ int replug_rollback(replug_machine *machine, uint32_t number)
     return 0;
 }
 
+/*
+ * Forget a snapshot and keep those around it: what it has kept goes to the one before, unless that has the page already, in
+ * an older state.  The numbers of those behind it go down by one.  -1: there is no such snapshot, or it is the oldest.
+ */
+int replug_merge_snapshot(replug_machine *machine, uint32_t number)
+{
+    struct snapshot *snapshot, *before;
+    uint64_t *seen;
+    uint32_t count;
+
+    if (number == 0 || number >= machine->snapshot_count)
+        return -1;
+    snapshot = &machine->snapshots[number];
+    before = snapshot - 1;
+    count = before->kept_count;
+    seen = calloc((machine->config.ram_size >> PAGE_SHIFT) / 64 + 1, sizeof *seen);
+    if (seen == NULL)
+        abort(); /* the host is out of memory */
+    for (uint32_t i = 0; i < count; i++)
+        seen[before->kept[i].page / 64] |= BIT(before->kept[i].page % 64);
+    before->kept = resized(before->kept, count + snapshot->kept_count, sizeof *before->kept);
+    for (uint32_t i = 0; i < snapshot->kept_count; i++) {
+        if (!(seen[snapshot->kept[i].page / 64] & BIT(snapshot->kept[i].page % 64)))
+            before->kept[count++] = snapshot->kept[i];
+    }
+    before->kept = resized(before->kept, count, sizeof *before->kept);
+    before->kept_count = before->kept_capacity = count;
+    free(seen);
+    drop(snapshot);
+    machine->snapshot_count--;
+    memmove(snapshot, snapshot + 1, (machine->snapshot_count - number) * sizeof *snapshot);
+    return 0;
+}
+
 void replug_drop_snapshots(replug_machine *machine)
 {
     watch_again(machine, newest(machine));

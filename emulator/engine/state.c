@@ -9,7 +9,7 @@
 
 #include "machine.h"
 
-#define STATE_MAGIC 0x33544154534c5052ull /* "RPLSTAT3" */
+#define STATE_MAGIC 0x34544154534c5052ull /* "RPLSTAT4" */
 
 struct hart_state {
     uint64_t x[32], f[32], fcsr, pc, privilege;
@@ -17,6 +17,7 @@ struct hart_state {
     uint64_t reservation_physical, reservation_value, reservation_width;
     uint64_t lines, mtimecmp, waiting, retired, slice_base, border_left;
     uint64_t trap_count, last_trap_retired, barren_traps, repeated_pc, repeated_cause, repeated_value, repeated_traps;
+    uint64_t left, lingers, block_pc, block_size, block_instructions; /* in the middle of a block (careful.c) */
 };
 
 struct machine_state {
@@ -53,6 +54,13 @@ static void save_hart(hart *h, struct hart_state *out)
     out->repeated_cause = h->repeated_cause;
     out->repeated_value = h->repeated_value;
     out->repeated_traps = h->repeated_traps;
+    out->lingers = h->lingers;
+    if (h->left > 0 && h->block != NULL) {
+        out->left = h->left;
+        out->block_pc = h->block_pc;
+        out->block_size = h->block->size & (uint32_t)~BLOCK_NOT_PLAIN;
+        out->block_instructions = h->block->instructions;
+    }
 }
 
 static void restore_hart(hart *h, const struct hart_state *in)
@@ -88,7 +96,11 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->repeated_traps = (uint32_t)in->repeated_traps;
     h->border = in->border_left != 0 ? h->retired + in->border_left : 0;
     h->open.size = 0;
-    h->block = NULL;
+    h->lingers = in->lingers != 0;
+    h->left = (uint32_t)in->left;
+    h->block_pc = in->block_pc;
+    h->stood = (struct block){.size = (uint16_t)in->block_size, .instructions = (uint16_t)in->block_instructions, .count = 1};
+    h->block = h->left > 0 ? &h->stood : NULL;
     hart_flush_tlb(h);
 }
 
@@ -239,7 +251,8 @@ static bool is_sane(const struct replug_machine *machine, const struct machine_s
             state.slice_base > state.retired || state.retired >> 62 || state.waiting > 1 || state.pc & 1 ||
             state.reservation_width > 8 || state.border_left > PAGE_SIZE || state.barren_traps >> 32 || state.repeated_traps >> 32 ||
             (state.reservation_physical != ~0ull && state.reservation_width != 4 && state.reservation_width != 8) ||
-            (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2)
+            (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2 || state.lingers > 1 || state.left > state.block_instructions ||
+            state.block_instructions > LONGEST_BLOCK || state.block_size > 4 * LONGEST_BLOCK)
             return false;
         const uint64_t mode = state.csr.satp >> 60;
         if (machine->config.xlen == 64 && mode != 0 && mode != 8 && mode != 9)

@@ -212,6 +212,11 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     if (cause != CAUSE_NONE)
         return refuse(h, access, address, cause, physical);
     h->mxr_used |= (allowed & ALLOW_BY_MXR) != 0;
+    const uint32_t watched = machine->watchpoint_count == 0 || machine->careful.hart == h || access == ACCESS_FETCH
+                                 ? 0
+                                 : watchpoint_page(machine, address, physical);
+    if (watched & (access == ACCESS_WRITE ? REPLUG_ACCESS_WRITE : REPLUG_ACCESS_READ))
+        return refuse(h, access, address, CAUSE_WATCHPOINT, physical);
 
     page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
     flags = &machine->page_flags[page];
@@ -230,8 +235,9 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
         *flags |= PAGE_TOUCHED | PAGE_WRITE_MAPPED;
         if (*flags & PAGE_CODE)
             shadow_mark_dirty(machine, page);
-        result->perms = ((allowed & ALLOW_READ) && !(*flags & PAGE_WATCH_LOADS) ? UC_PROT_READ : 0) | UC_PROT_WRITE;
-    } else if ((allowed & ALLOW_WRITE) && may_be_stored_to(machine, *flags) &&
+        const bool loads = (allowed & ALLOW_READ) && !(*flags & PAGE_WATCH_LOADS) && !(watched & REPLUG_ACCESS_READ);
+        result->perms = (loads ? UC_PROT_READ : 0) | UC_PROT_WRITE;
+    } else if ((allowed & ALLOW_WRITE) && !(watched & REPLUG_ACCESS_WRITE) && may_be_stored_to(machine, *flags) &&
                pmp_allows(h, physical, ACCESS_WRITE, privilege)) {
         result->perms |= UC_PROT_WRITE; /* stores to this page are already accounted for: spare the second question */
     }

@@ -76,6 +76,12 @@ void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
         h->excepted_at = h->retired;
     watch_for_wildness(h, cause, value, pc);
     observe_trap(h, cause);
+    h->lingers = false;
+    if (h->machine->exact_unit == REPLUG_UNIT_STEPS && h->exact_end != ~0ull) { /* a trap is a step as well */
+        h->run_end = --h->exact_end;
+        h->fast_end = hart_fast_end(h);
+        h->ended |= h->retired >= h->exact_end;
+    }
     if (csr->mstatus & MSTATUS_MPRV) /* what M-mode's loads and stores mean is about to change */
         hart_flush_tlb(h);
     if (delegated) {

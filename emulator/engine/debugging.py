@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine as a debugger asks for it: exact stops, breakpoints, watchpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.engine.records import Access, Hit, StopReason
+
+ALL_HARTS = (1 << 64) - 1
+ANY_SPACE = (1 << 64) - 1
+_INSTRUCTIONS, _STEPS = 1, 2
+
+
+class EngineDebugging:
+    """The part of Engine for debuggers.
+
+    A step is an instruction that retires, or a trap that is taken.
+    """
+
+    _ffi: Any
+    _lib: Any
+    _machine: Any
+
+    def _checked(self, hart: int) -> int:
+        raise NotImplementedError
+
+    def _came_back(self, code: int) -> StopReason:
+        raise NotImplementedError
+
+    # --- running ---
+
+    def run_instructions(self, count: int) -> StopReason:
+        """Run until exactly so many more instructions have retired over all harts (StopReason.LIMIT).
+
+        Nothing happens behind the last of them: no slice ends, no interrupt is taken, no event is due.
+        However a run is cut in this way, it is the same run.
+        """
+        return self._came_back(self._lib.replug_run_exact(self._machine, count, _INSTRUCTIONS, -1, 0))
+
+    def run_steps(self, count: int, hart: int | None = None, hart_count: int = 0) -> StopReason:
+        """The same for steps of all harts; at most so many of one hart, while the others run as scheduled."""
+        chosen = -1 if hart is None else self._checked(hart)
+        return self._came_back(self._lib.replug_run_exact(self._machine, count, _STEPS, chosen, hart_count))
+
+    def pass_breakpoint(self, hart: int) -> None:
+        """In the next exact run, this hart does not stop at a breakpoint where it stands."""
+        self._lib.replug_pass_breakpoint(self._machine, self._checked(hart))
+
+    @property
+    def steps(self) -> int:
+        """Of all harts since the machine was made."""
+        return int(self._lib.replug_steps(self._machine))
+
+    @property
+    def next_hart(self) -> int:
+        """The hart whose turn it is; the schedule passes it over if it waits."""
+        return int(self._lib.replug_next_hart(self._machine))
+
+    @property
+    def in_block(self) -> bool:
+        """Whether the run stands where no block begins, and a slice cannot end."""
+        return bool(self._lib.replug_in_block(self._machine))
+
+    @property
+    def slice_left(self) -> int:
+        """Instructions until the slice of the hart whose turn it is may end."""
+        return int(self._lib.replug_slice_left(self._machine))
+
+    def switch_hart(self, hart: int) -> None:
+        """Against the schedule: the slice that runs ends here and this hart's begins."""
+        self._lib.replug_switch_hart(self._machine, self._checked(hart))
+
+    def sync_code(self) -> None:
+        """Harts fetch from now on what has been stored to code, as after a fence.i."""
+        self._lib.replug_sync_code(self._machine)
+
+    # --- breakpoints and watchpoints ---
+
+    def add_breakpoint(
+        self, number: int, address: int, harts: int = ALL_HARTS, satp: int = ANY_SPACE
+    ) -> None:
+        """Stop (StopReason.BREAK) in front of the instruction at a virtual address.
+
+        number: the caller's, for several at once if it likes; harts: a bit a hart; satp: only in S- and
+        U-mode of the address space with this satp.
+        """
+        if self._lib.replug_add_breakpoint(self._machine, number, address, harts, satp) != 0:
+            raise MemoryError
+
+    def add_watchpoint(
+        self, number: int, address: int, length: int, kind: Access, *, physical: bool, harts: int = ALL_HARTS
+    ) -> None:
+        """Stop (StopReason.WATCHPOINT) behind an instruction that touches any of `length` bytes.
+
+        physical: the address is, and counts by whichever virtual one an instruction gets there.
+        """
+        if (
+            self._lib.replug_add_watchpoint(
+                self._machine, number, address, length, int(kind), int(physical), harts
+            )
+            != 0
+        ):
+            raise MemoryError
+
+    def watch_register(self, number: int, hart: int, index: int) -> None:
+        """Stop (StopReason.WATCHPOINT) behind an instruction that changes a register: x0 to x31, f0 is 32.
+
+        One register at a time, and everything runs slowly meanwhile.
+        """
+        self._lib.replug_watch_register(self._machine, number, self._checked(hart), index)
+
+    def remove_breakpoint(self, number: int) -> None:
+        """All breakpoints and watchpoints of that number."""
+        self._lib.replug_remove_breakpoint(self._machine, number)
+
+    def scan(self, on: bool) -> None:
+        """Note hits and go on, instead of stopping; `hits` counts from 0 again."""
+        self._lib.replug_scan(self._machine, int(on))
+
+    @property
+    def hits(self) -> int:
+        """How many breakpoints and watchpoints have been met since `scan` was called."""
+        return int(self._lib.replug_hit_count(self._machine))
+
+    @property
+    def last_hit(self) -> Hit:
+        """The latest of them."""
+        raw = self._lib.replug_last_hit(self._machine)
+        return Hit(
+            int(raw.step),
+            int(raw.pc),
+            int(raw.address),
+            int(raw.physical),
+            int(raw.hart),
+            int(raw.number),
+            Access(int(raw.kind)),
+            int(raw.width),
+        )
+
+    # --- snapshots ---
+
+    def merge_snapshot(self, snapshot: int) -> None:
+        """Forget a snapshot, not the oldest; the numbers of those behind it go down by one."""
+        if self._lib.replug_merge_snapshot(self._machine, snapshot) != 0:
+            raise ValueError(f"snapshot {snapshot}: not there, or the oldest")
