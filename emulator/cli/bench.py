@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from emulator.bench import boot, engine
+from emulator.bench import boot, cycles, engine, mca
 from emulator.bench.row import Row
 from emulator.bench.table import print_table
 from emulator.cli.common import NUMBER, SIZE, check_json_target, json_option, quiet_option, say, write_json
@@ -17,10 +17,17 @@ from emulator.errors import ReplugError
 from emulator.options import BUILTIN, NO_FIRMWARE, MachineOptions
 
 PATH = click.Path(path_type=Path)
-SUITES = {"boot": boot.BENCHMARKS, "engine": engine.BENCHMARKS}
+SUITES = {
+    "boot": boot.BENCHMARKS,
+    "engine": engine.BENCHMARKS,
+    "cycles": cycles.BENCHMARKS,
+    "mca": mca.BENCHMARKS,
+}
 TITLES = {
     "boot": "Whole boots, counting exactly (processor time, start-up included; ratio above 1: faster)",
     "engine": "The engine, counting exactly (processor time; ratio above 1: faster than the peer)",
+    "cycles": "What reports cost, on our kernel (processor time; ratio 0.9: a tenth of the speed is lost)",
+    "mca": "The in-order model and LLVM's, cycles an instruction of random straight-line blocks",
 }
 
 
@@ -68,7 +75,9 @@ def bench(
 
     NAME is `engine`: programs with long and with short basic blocks, memory, lists and matrices on raw
     Unicorn and on QEMU and Spike (if they are installed; REPLUG_SPIKE names the latter), the cost of slices,
-    traps, MMIO, CSRs, sleeping, address translation and counts by address.
+    traps, MMIO, CSRs, sleeping, address translation and counts by address.  `cycles`: what reports by
+    function, by path, by line and under the cost models cost, as ratios.  `mca`: no speed, but the in-order
+    model's figures beside those of llvm-mca; --repetitions is the number of blocks.
 
     NAME is `boot`: U-Boot as firmware and under OpenSBI, and the kernel that --kernel names, on QEMU with
     -icount shift=0.
