@@ -8,8 +8,8 @@ import pytest
 from emulator.bench import mca
 
 # Ours over llvm-mca's, at least and at most, for each single block. Where the two models take the same
-# latencies they agree; a product takes 5 cycles by SiFive's manual and 4 by LLVM, which lets later results wait
-# for it as well; a quotient takes 65 in our worst case and 33 by LLVM.
+# latencies they agree; a product takes 5 cycles by SiFive's manual and 4 by LLVM, which lets later results
+# wait for it as well; a quotient takes 65 in our worst case and 33 by LLVM.
 TOLERANCE = {
     "integer": (0.99, 1.01),
     "loads": (0.95, 1.05),
