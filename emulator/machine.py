@@ -217,8 +217,8 @@ class Machine:
         """Run to the end, or until so many more instructions have retired over all harts (to a block border).
 
         `between` is called whenever the engine comes back: at least every 50 million instructions, when all
-        harts sleep without anything to wake them, and when observers' events want draining.  It may type, and
-        answers whether to go on when all harts sleep.
+        harts sleep without anything to wake them (or beyond the time of Engine.set_horizon), and when
+        observers' events want draining.  It may type, and answers whether to go on when all harts sleep.
         """
         left = NO_LIMIT if max_instructions is None else max_instructions
         while True:
@@ -237,7 +237,7 @@ class Machine:
                 return Outcome("wild", 1, self.engine.wild)
             if reason is StopReason.IDLE and not go_on:
                 return Outcome("idle", 1)
-            if left <= 0:
+            if left <= 0 or (reason is StopReason.SLEEP and not go_on):
                 return Outcome("limit", 1)
 
     def _run_engine(self, limit: int) -> StopReason:

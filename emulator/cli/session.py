@@ -26,7 +26,10 @@ from emulator.token import NETWORK
 POLL = 1_000_000
 """Instructions between two looks at the world: some hundredths of a second."""
 
-_LONGEST_PAUSE = 0.05  # seconds
+_LONGEST_PAUSE = 1.0  # seconds
+_SLACK = (
+    10_000_000  # ns that virtual time may be ahead of the host's: waiting for a disk is not worth a pause
+)
 
 
 @dataclass
@@ -60,6 +63,8 @@ class Session:
         """
         machine = self._machine
         with self._world.keyboard or contextlib.nullcontext():
+            if self._watching:
+                self._synchronise()
             while True:
                 left = None if end is None else max(end - machine.engine.total_instret, 0)
                 step = POLL if self._watching else STEP
@@ -83,26 +88,49 @@ class Session:
                     return Outcome("limit", 1)
 
     def _between(self, reason: StopReason) -> bool:
-        """What Machine.run calls: hands on what has come; waits for that when only it can wake a hart."""
-        asleep = reason is StopReason.IDLE
-        if self._asked is not None or (asleep and not self._machine.listens):
+        """What Machine.run calls: hands on what has come; waits while the guest sleeps."""
+        if self._asked is not None:
             return False
-        came = self._look(None if asleep else self._pause())
-        while asleep and not came and self._asked is None:
-            came = self._look(None)
-        return came
+        if reason is StopReason.IDLE:
+            came = False
+            while self._machine.listens and not came and self._asked is None:
+                came = self._look(None)  # only that can wake a hart
+            self._synchronise()
+            return came
+        if reason is StopReason.SLEEP:
+            self._look(self._until_wake())
+        else:
+            self._look(0.0)
+            if self._ahead() < 0:
+                self._synchronise()  # a guest that falls behind is not made to hurry
+        self._set_horizon()
+        return self._asked is None
 
-    def _pause(self) -> float:
-        """Seconds that virtual time is ahead of the host's: a guest that sleeps need not heat the host.
+    # Virtual and host time. A guest at a terminal takes its time where it sleeps, as people expect of prompts
+    # and time-outs, and does not heat the host. That changes when input comes, never what a given input does.
 
-        It changes when input comes, never what a given input does.
-        """
-        host, virtual = time.monotonic_ns(), self._machine.engine.now
-        ahead = (virtual - self._virtual) - (host - self._host)
-        if ahead <= 0:
-            self._host, self._virtual = host, virtual
+    def _synchronise(self) -> None:
+        """It is now, on both."""
+        self._host, self._virtual = time.monotonic_ns(), self._machine.engine.now
+        self._set_horizon()
+
+    def _host_now(self) -> int:
+        """The host's time on the scale of virtual time, ns."""
+        return self._virtual + time.monotonic_ns() - self._host
+
+    def _ahead(self) -> int:
+        """How far virtual time is ahead of the host's, ns."""
+        return self._machine.engine.now - self._host_now()
+
+    def _until_wake(self) -> float:
+        """Seconds until the time on the host's clock at which the guest wakes."""
+        wake = self._machine.engine.next_wake
+        if wake is None:
             return 0.0
-        return min(ahead / 1e9, _LONGEST_PAUSE)
+        return min(max(wake - self._host_now() - _SLACK, 0) / 1e9, _LONGEST_PAUSE)
+
+    def _set_horizon(self) -> None:
+        self._machine.engine.set_horizon(self._host_now() + _SLACK)
 
     def _look(self, timeout: float | None) -> bool:
         """Wait so long (None: for ever) for something from outside; whether the guest got any of it."""
@@ -146,9 +174,9 @@ class Session:
         keyboard = self._world.keyboard
         assert keyboard is not None  # only a key leads here
         self._world.progress.hide()
+        self._machine.engine.set_horizon(None)
         verdict = self._monitor.talk(keyboard, self._world.signals)
-        # Virtual time may be anywhere now.
-        self._host, self._virtual = time.monotonic_ns(), self._machine.engine.now
+        self._synchronise()  # virtual time may be anywhere now
         if verdict is Verdict.LEAVE:
             return Outcome("left", 0)
         return self._monitor.ended

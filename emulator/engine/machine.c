@@ -62,7 +62,7 @@ replug_machine *replug_create(const replug_config *config)
     if (machine == NULL)
         return NULL;
     machine->config = *config;
-    machine->next_event = ~0ull;
+    machine->next_event = machine->horizon = ~0ull;
     machine->exact_hart = machine->passed_hart = ~0u;
     machine->shadow_base = config->xlen == 64 ? BIT(52) : 0;
     machine->harts = calloc(config->harts, sizeof *machine->harts);
@@ -261,6 +261,10 @@ static uint64_t next_wake(const struct replug_machine *machine)
     return wake;
 }
 
+uint64_t replug_next_wake(replug_machine *machine) { return next_wake(machine); }
+
+void replug_set_horizon(replug_machine *machine, uint64_t time) { machine->horizon = time; }
+
 static bool all_wait(struct replug_machine *machine)
 {
     for (uint32_t i = 0; i < machine->config.harts; i++) {
@@ -281,6 +285,8 @@ static int end_round(struct replug_machine *machine)
             const uint64_t wake = next_wake(machine);
             if (wake == ~0ull)
                 return REPLUG_STOP_IDLE; /* no round: however often one looks, nothing has changed */
+            if (wake > machine->time && wake > machine->horizon)
+                return REPLUG_STOP_SLEEP; /* no round either */
             if (wake > machine->time)
                 machine->time = wake;
         } else {

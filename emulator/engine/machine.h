@@ -279,6 +279,7 @@ struct replug_machine {
     uint64_t time;               /* virtual nanoseconds at the start of the round */
     uint64_t time_read;          /* the latest time any hart has read */
     uint64_t next_event;
+    uint64_t horizon;            /* while every hart waits, time may jump as far as this: no state, it only stops a run */
     uint64_t rounds;
     uint32_t turn;               /* whose slice it is */
     uint64_t longest;            /* instructions of the longest slice of this round */

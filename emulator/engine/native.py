@@ -199,6 +199,19 @@ class Engine(EngineDevices, EngineDebugging):
         """When virtual time gets there, `run` returns StopReason.EVENT.  None: never."""
         self._lib.replug_set_next_event(self._machine, NO_LIMIT if time is None else time)
 
+    def set_horizon(self, time: int | None) -> None:
+        """While every hart waits, `run` returns StopReason.SLEEP before virtual time would jump beyond this.
+
+        The run stays the same, wherever it is stopped so.  None: never.
+        """
+        self._lib.replug_set_horizon(self._machine, NO_LIMIT if time is None else time)
+
+    @property
+    def next_wake(self) -> int | None:
+        """Virtual time of the next timer or device event that can wake a hart, None: there is none."""
+        time = int(self._lib.replug_next_wake(self._machine))
+        return None if time == NO_LIMIT else time
+
     @property
     def wild(self) -> WildHart:
         """After StopReason.WILD."""

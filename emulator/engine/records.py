@@ -21,6 +21,7 @@ class StopReason(enum.IntEnum):
     WATCH = 8
     BREAK = 9
     WATCHPOINT = 10
+    SLEEP = 11
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ enum replug_stop {
     REPLUG_STOP_FAILURE = 7,  /* the engine itself met something it cannot handle: see replug_failure */
     REPLUG_STOP_WATCH = 8,    /* a hart has touched a watched area: see replug_get_watch_hit */
     REPLUG_STOP_BREAK = 9,    /* in front of an instruction with a breakpoint: see replug_last_hit */
-    REPLUG_STOP_WATCHPOINT = 10 /* behind an instruction that met a watchpoint: see replug_last_hit */
+    REPLUG_STOP_WATCHPOINT = 10, /* behind an instruction that met a watchpoint: see replug_last_hit */
+    REPLUG_STOP_SLEEP = 11    /* every hart waits, until a time that replug_set_horizon does not allow yet */
 };
 
 /* What replug_run_exact counts.  A step is an instruction that retires, or a trap that is taken. */
@@ -203,6 +204,8 @@ uint64_t replug_now(replug_machine *machine);
 uint64_t replug_total_instret(replug_machine *machine);
 uint64_t replug_rounds(replug_machine *machine);
 void replug_set_next_event(replug_machine *machine, uint64_t time);
+void replug_set_horizon(replug_machine *machine, uint64_t time);
+uint64_t replug_next_wake(replug_machine *machine);
 
 int replug_device_load(replug_machine *machine, uint32_t hart, uint64_t address, uint32_t width, uint64_t *value);
 int replug_device_store(replug_machine *machine, uint32_t hart, uint64_t address, uint32_t width, uint64_t value);

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,3 +137,42 @@ def test_no_progress_line_behind_a_prompt_nor_in_quiet(guest: Guest) -> None:
     with at_terminal(guest(SPIN), "--quiet", "--max-instructions", "3000000000") as typist:
         assert typist.finish() == 1
         assert b"million a second" not in typist.shown
+
+
+# Prints a dot every half second of virtual time, asleep between, five times.
+DOTS = """
+    li s0, 0x10000000
+    li s1, 0x2004000
+    li s2, 0x200bff8
+    li s3, 5
+    li t0, 0x80
+    csrw mie, t0
+1:  ld t0, 0(s2)
+    li t1, 5000000
+    add t0, t0, t1
+    sd t0, 0(s1)
+2:  wfi
+    csrr t0, mip
+    andi t0, t0, 0x80
+    beqz t0, 2b
+    li t0, '.'
+    sb t0, 0(s0)
+    addi s3, s3, -1
+    bnez s3, 1b
+    li t0, 0x100000
+    li t1, 0x5555
+    sw t1, 0(t0)
+3:  j 3b
+"""
+
+
+def test_a_guest_that_sleeps_takes_its_time_at_a_terminal_only(replug: Replug, guest: Guest) -> None:
+    image = guest(DOTS)
+    with at_terminal(image) as typist:
+        typist.wait_for(b"Ctrl-A x leaves")
+        begin = time.monotonic()
+        typist.wait_for(b".....")
+        # No less than virtual time, from which only the start of the interpreter can be missing.
+        assert time.monotonic() - begin > 1.0
+        assert typist.finish() == 0
+    assert replug("boot", image, timeout=60).stdout == b"....."
