@@ -12,19 +12,22 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from emulator.cli import inspection
 from emulator.cli.keyboard import Key, Keyboard
 from emulator.cli.line_editor import LineEditor
 from emulator.cli.signals import Signals
+from emulator.engine import StopReason
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome, Snapshot
 from emulator.report import describe
 from emulator.token import Token
 from toolchain.errors import ToolchainError
 
-_MOST_STEPS = 100_000  # runs to a block border in one `step`
+_MOST_STEPS = 10_000_000  # of all harts, in which one may not move
+_CHUNK = 1_000_000  # steps in one go
 _PROMPT = "(replug) "
 
 
@@ -64,7 +67,7 @@ class Monitor:
             Command(("harts", "where"), "", "every hart: where it is, mode, counts", self._harts),
             Command(("hart",), "N", "the hart that other commands are about", self._select),
             Command(("pause",), "", "where the run stands; it does while the monitor is open", self._pause),
-            Command(("step", "s"), "[HART [N]]", "run until the hart has run N more blocks", self._step),
+            Command(("step", "s"), "[HART [N]]", "N more instructions (or traps) of the hart", self._step),
             Command(("run",), "N", "run N instructions over all harts, to a block border", self._run),
             Command(
                 ("registers", "r"), "[HART]", "integer registers, pc, and the CSRs of traps", self._registers
@@ -119,6 +122,7 @@ class Monitor:
                 key = key[1:]
             if isinstance(key, bytes):
                 keyboard.put_back(key)  # for the guest: what came behind `continue`
+        self._to_border()
         write("\n")
         return self.verdict
 
@@ -178,23 +182,33 @@ class Monitor:
 
     def _step(self, words: list[str]) -> Iterable[str]:
         hart = self._some_hart(words[:1])
-        blocks = self._number(words[1], "count") if len(words) > 1 else 1
-        for _ in range(blocks):
-            before = self._machine.instret(hart), self._machine.engine.traps(hart)
-            for _ in range(_MOST_STEPS):
-                ended = not self._went_on(1)
-                if ended or (self._machine.instret(hart), self._machine.engine.traps(hart)) != before:
-                    break
-            else:
-                yield f"hart {hart} does not move"
-                break
-            if ended:
-                break
-        if self.ended is None:
-            yield inspection.hart_line(self._machine, hart)
-            yield from inspection.instructions(self._machine, hart, self._machine.engine.get_pc(hart), 1)
-        else:
-            yield describe(self._machine, self.ended)
+        goal = self._steps_of(hart) + (self._number(words[1], "count") if len(words) > 1 else 1)
+        tried = 0
+        while (left := goal - self._steps_of(hart)) > 0:
+            steps = min(_CHUNK, self._machine.longest_advance)
+            go = partial(self._machine.engine.run_steps, steps, hart, left)
+            reason, self.ended = self._machine.advance(go)
+            tried += steps
+            if self.ended is not None:
+                self.verdict = Verdict.CONTINUE
+                return [describe(self._machine, self.ended)]
+            if reason is StopReason.IDLE or tried > _MOST_STEPS:
+                why = "all harts wait" if reason is StopReason.IDLE else f"in {tried:,} steps of the others"
+                return [f"hart {hart} does not move: {why}", inspection.hart_line(self._machine, hart)]
+        here = self._machine.engine.get_pc(hart)
+        return [
+            inspection.hart_line(self._machine, hart),
+            *inspection.instructions(self._machine, hart, here, 1),
+        ]
+
+    def _steps_of(self, hart: int) -> int:
+        """Instructions and traps of a hart so far."""
+        return self._machine.instret(hart) + self._machine.engine.traps(hart)
+
+    def _to_border(self) -> None:
+        """To where a block begins: tokens and snapshots are of such places."""
+        while self._machine.engine.in_block and self.ended is None:
+            _, self.ended = self._machine.advance(partial(self._machine.engine.run_steps, 1))
 
     def _run(self, words: list[str]) -> Iterable[str]:
         if not words:
@@ -224,6 +238,7 @@ class Monitor:
         return inspection.memory(self._machine, self._hart, words, physical=True)
 
     def _snapshot(self, words: list[str]) -> Iterable[str]:
+        self._to_border()
         name = words[0] if words else str(len(self._kept) + 1)
         self._kept.pop(name, None)
         self._kept[name] = self._machine.snapshot()
@@ -247,6 +262,7 @@ class Monitor:
     def _save(self, words: list[str]) -> Iterable[str]:
         if not words:
             raise ReplugError("save: into which file?")
+        self._to_border()
         self._machine.save(Path(words[0]))
         return [f"saved in {words[0]}"]
 
@@ -262,4 +278,5 @@ class Monitor:
         return topics[words[0]]()
 
     def _token(self, _words: list[str]) -> Iterable[str]:
+        self._to_border()
         return [Token.of(self._machine, self._machine.engine.total_instret).encode()]
