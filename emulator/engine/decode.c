@@ -87,6 +87,8 @@ static void decode_compressed_control(uint32_t bits, uint32_t xlen, struct instr
             out->rs2 = short2;
         if (field(bits, 12, 10) == 7 && (xlen == 32 || field(bits, 6, 6)))
             out->kind = KIND_RESERVED;
+        if (field(bits, 11, 11) == 0 && field(bits, 12, 12) && xlen == 32) /* shifts by 32 and more */
+            out->kind = KIND_RESERVED;
         break;
     case 5: out->kind = KIND_JUMP; break;
     default: /* c.beqz, c.bnez */
@@ -108,7 +110,11 @@ static void decode_compressed_stack(uint32_t bits, uint32_t xlen, struct instruc
     const int64_t store_word = field(bits, 12, 9) << 2 | field(bits, 8, 7) << 6;
 
     switch (field(bits, 15, 13)) {
-    case 0: out->rd = out->rs1 = full; break; /* c.slli */
+    case 0: /* c.slli */
+        out->rd = out->rs1 = full;
+        if (field(bits, 12, 12) && xlen == 32)
+            out->kind = KIND_RESERVED;
+        break;
     case 1: memory_access(out, KIND_LOAD, FLOAT_BASE + full, 2, load_double, 8); break;
     case 2: memory_access(out, KIND_LOAD, full, 2, load_word, 4); break;
     case 3:

@@ -3,8 +3,29 @@
 # traps there.  For every GROUP encodings: a line with the first one's number and a hash over mcause, mepc, mtval, the
 # registers, the data and the instructions retired of each.
 #
-# Defined from outside: FIRST, COUNT, GROUP.  An encoding's number says how it is put together: below 0x10000 it is a parcel;
+# Defined from outside: XLEN, FIRST, COUNT, GROUP.  An encoding's number says how it is put together: below 0x10000 it is a parcel;
 # from there on bits 0-4 are its bits 2-6 (the opcode), 5-7 its funct3, 8-14 its funct7, 15 (with 16) chooses rs2.
+
+    .if XLEN == 64
+    .macro LOAD rd, at
+    ld \rd, \at
+    .endm
+    .macro STORE rs, at
+    sd \rs, \at
+    .endm
+    .equ FILLER, 0x9002900290029002
+    .equ NUMBER, 0x1234567890029002
+    .else
+    .macro LOAD rd, at
+    lw \rd, \at
+    .endm
+    .macro STORE rs, at
+    sw \rs, \at
+    .endm
+    .equ FILLER, 0x90029002
+    .equ NUMBER, 0x12349002
+    .endif
+    .equ SIZE, XLEN / 8
 
     .equ ARENA,  0x80400000             # 12 KiB of c.ebreak; the encoding stands in the middle
     .equ SLOT,   ARENA + 0x1800
@@ -41,26 +62,26 @@ calibrated:                             # does this machine count an ecall?
     sub s1, s1, s0
     addi s1, s1, -1
     la t0, weight
-    sd s1, 0(t0)
+    STORE s1, 0(t0)
     la t0, handler
     csrw mtvec, t0
 
     li t0, ARENA
     li t1, ARENA + 0x3000
-    li t2, 0x9002900290029002
-1:  sd t2, 0(t0)
-    addi t0, t0, 8
+    li t2, FILLER
+1:  STORE t2, 0(t0)
+    addi t0, t0, SIZE
     bne t0, t1, 1b
     li s0, FIRST
     li s1, 0
 next:
     li t0, DATA + 0x1000 - BELOW        # numbers whose low half is c.ebreak: a jump here traps as well
     li t1, DATA + 0x1000 + ABOVE
-    li t2, 0x1234567890029002
-1:  .irp offset, 0, 8, 16, 24, 32, 40, 48, 56
-    sd t2, \offset(t0)
+    li t2, NUMBER
+1:  .irp index, 0, 1, 2, 3, 4, 5, 6, 7
+    STORE t2, \index * SIZE(t0)
     .endr
-    addi t0, t0, 64
+    addi t0, t0, 8 * SIZE
     bne t0, t1, 1b
 
     li t0, 0x10000                      # put it together
@@ -101,6 +122,10 @@ parcel:
     beqz t1, done                       # half of a longer one
     li t1, 0xa001                       # c.j to itself
     beq s0, t1, done
+    .if XLEN == 32
+    li t1, 0x2001                       # c.jal to itself
+    beq s0, t1, done
+    .endif
     li t1, 0xfc7f
     and t1, s0, t1
     li t2, 0xe001                       # c.bnez to itself
@@ -112,8 +137,8 @@ store_word:
     sw t1, 0(t0)
     fence.i
     la t0, saved
-    sd s0, 0(t0)
-    sd s1, 8(t0)
+    STORE s0, 0(t0)
+    STORE s1, SIZE(t0)
     csrw mepc, zero
     li t1, 0x1888
     csrs mstatus, t1
@@ -143,7 +168,7 @@ handler:
     addi tp, tp, -8
     bnez tp, 2f
 1:  la tp, weight
-    ld tp, 0(tp)
+    LOAD tp, 0(tp)
     sub gp, gp, tp
 2:  .irp register, x1, x2, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, x16, x17, x18, x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29, x31
     MIX \register
@@ -162,20 +187,20 @@ handler:
     MIX x5
     li x5, DATA + 0x1000 - BELOW        # what it has stored
     li x6, DATA + 0x1000 + ABOVE
-    li x7, 0x1234567890029002
-5:  .irp offset, 0, 8, 16, 24, 32, 40, 48, 56
-    ld x8, \offset(x5)
+    li x7, NUMBER
+5:  .irp index, 0, 1, 2, 3, 4, 5, 6, 7
+    LOAD x8, \index * SIZE(x5)
     beq x8, x7, 6f
     MIX x8
-    addi x9, x5, \offset
+    addi x9, x5, \index * SIZE
     MIX x9
 6:
     .endr
-    addi x5, x5, 64
+    addi x5, x5, 8 * SIZE
     bne x5, x6, 5b
     la t0, saved
-    ld s0, 0(t0)
-    ld s1, 8(t0)
+    LOAD s0, 0(t0)
+    LOAD s1, SIZE(t0)
     slli t1, s1, 5
     sub s1, t1, s1
     add s1, s1, gp
@@ -215,7 +240,7 @@ print_character:
 print_number:
     mv s3, ra
     mv s4, a0
-    li s5, 60
+    li s5, XLEN - 4
 2:  srl t0, s4, s5
     andi t0, t0, 15
     la t1, digits
