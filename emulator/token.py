@@ -7,8 +7,8 @@ as varints; then, each only if its flag is set, the instruction set's name (vari
 first 8 bytes of the disk's SHA-256, the boot arguments (varint length and UTF-8), the options of devices (the
 same; see devices/options.py), where the run was cut from outside (varint), what else was put into RAM (a byte
 of flags, the load address as a varint, the first 8 bytes of each file's SHA-256), and the inputs (compressed:
-instructions and virtual time since the input before, both as varints, for a machine on a network link the
-channel, varint length, bytes); in the end a CRC-32 of all that.
+instructions and virtual time since the input before, both as varints and the time modulo 2^64, for a machine
+on a network link the channel, varint length, bytes); in the end a CRC-32 of all that.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _PAGE = 4096
 _STRICT, _DISK, _BOOTARGS, _END, _INPUTS, _BESIDE, _ISA, _DEVICES = (1 << bit for bit in range(8))
 _BIOS_KINDS = (NO_FIRMWARE, BUILTIN, FROM_FILE)
 _BIOS, _LOAD_ADDRESS, _INITRD, _DTB = 3, 4, 8, 16  # flags of what else was put into RAM
+_TIMES = 1 << 64
 _WIDEST = 10  # bytes of a varint of 64 bits
 _VERSION = re.compile(r"r([0-9]+)\.")
 
@@ -373,7 +374,8 @@ def _pack_inputs(inputs: tuple[Typed, ...], channels: bool) -> bytes:
     parts = []
     instructions = time = 0
     for entry in inputs:
-        parts += [_varint(entry.instructions - instructions), _varint(entry.time - time)]
+        # Harts take turns over the same time: a later hart's may be the earlier one.
+        parts += [_varint(entry.instructions - instructions), _varint((entry.time - time) % _TIMES)]
         if channels:
             parts.append(_varint(entry.channel))
         parts += [_varint(len(entry.data)), entry.data]
@@ -394,7 +396,7 @@ def _unpack_inputs(compressed: bytes, channels: bool) -> tuple[Typed, ...]:
     instructions = time = 0
     while not reader.at_end:
         instructions += reader.varint()
-        time += reader.varint()
+        time = (time + reader.varint()) % _TIMES
         channel = reader.varint() if channels else CONSOLE
         if channel > NETWORK:
             raise ReplugError("token: damaged: an input that is neither typed nor a frame")

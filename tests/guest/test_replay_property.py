@@ -122,6 +122,22 @@ def test_any_run_is_repeated(
         assert Token.of(machine, end).encode() == token.encode()
 
 
+def test_inputs_in_the_slices_of_several_harts(image: Image) -> None:
+    """The slices of a round go over the same virtual time: the second hart's input comes earlier in it."""
+    with Machine(image, MachineOptions(harts=3, quantum=33, memory=4 << 20)) as machine:
+        for number in range(40):
+            machine.run(9)
+            machine.type(bytes((65 + number,)))
+        times = [typed.time for typed in machine.inputs]
+        assert times != sorted(times)
+        machine.run(100)
+        token = Token.decode(Token.of(machine, machine.engine.total_instret).encode())
+        wanted = machine.state_hash()
+    with Machine(image, token.machine_options(None)) as machine:
+        replay(machine, token)
+        assert machine.state_hash() == wanted
+
+
 def test_a_token_grows_with_the_input_only(image: Image) -> None:
     lengths = []
     for instructions in (1_000, 1_000_000):
