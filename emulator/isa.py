@@ -18,7 +18,7 @@ BASE = "imafdc"
 ALWAYS = ("zicntr", "zicsr", "zifencei", "zihpm")
 
 OPTIONAL = {
-    "zba": "address generation: emulated, about 50 times slower than an add",
+    "zba": "address generation: emulated, each at the price of a CSR access",
     "zbb": "basic bit manipulation: emulated likewise",
     "zbs": "single bits: emulated likewise",
     "zicond": "conditional operations: emulated likewise",

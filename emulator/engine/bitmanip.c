@@ -84,15 +84,38 @@ static const struct encoding {
     {FUNCTION7, R(OP, 7, 0x07), BOTH, CZERO_NEZ, REPLUG_ZICOND},
 };
 
+enum { ENCODINGS = sizeof encodings / sizeof *encodings, BUCKETS = 32, NONE = 255 };
+
+/* Opcode and funct3 as a number below 32. */
+static uint32_t bucket(uint32_t bits) { return (bits >> 3 & 1) | (bits >> 4 & 2) | (bits >> 12 & 7) << 2; }
+
+/* The encodings of each bucket, chained. */
+static uint8_t heads[BUCKETS], nexts[ENCODINGS];
+static bool chained;
+
+static void chain(void)
+{
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        heads[i] = NONE;
+    for (uint32_t i = 0; i < ENCODINGS; i++) {
+        nexts[i] = heads[bucket(encodings[i].match)];
+        heads[bucket(encodings[i].match)] = (uint8_t)i;
+    }
+    chained = true;
+}
+
 static const struct encoding *find(uint32_t bits, uint32_t xlen)
 {
     const uint32_t opcode = bits & 0x7f, function7 = bits >> 25;
+
+    if (!chained)
+        chain();
 
     if ((opcode & 0x57) != 0x13) /* none of the four opcodes */
         return NULL;
     if ((opcode & 0x20) && function7 < 2) /* the base's, and multiplication */
         return NULL;
-    for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++) {
+    for (uint32_t i = heads[bucket(bits)]; i != NONE; i = nexts[i]) {
         const struct encoding *encoding = &encodings[i];
         if ((bits & encoding->mask) == encoding->match && (encoding->xlens & (xlen == 64 ? RV64 : RV32)))
             return encoding;
