@@ -90,8 +90,10 @@ def place(machine: Machine, address: int) -> str:
 
 
 def symbol(machine: Machine, address: int) -> str | None:
-    """`name+0x4` (or `name`) of an address of the image, None where no symbol is known."""
+    """`name+0x4` (or `name`) of an address of the image or its firmware, None where no symbol is known."""
     found = machine.image.symbol_at(address)
+    if found is None and machine.start.firmware is not None:
+        found = machine.start.firmware.symbol_at(address)
     if found is None:
         return None
     name, offset = found
@@ -100,8 +102,11 @@ def symbol(machine: Machine, address: int) -> str | None:
 
 def _known(machine: Machine, address: int) -> str:
     name = symbol(machine, address)
+    firmware = machine.start.firmware
     try:
         line = machine.image.line_at(address)
+        if line is None and firmware is not None:
+            line = firmware.line_at(address)
     except ToolchainError:  # damaged debug information is no reason to say nothing
         line = None
     return (f" {name}" if name else "") + (f" ({line[0]}:{line[1]})" if line else "")

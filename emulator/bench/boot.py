@@ -18,10 +18,10 @@ from pathlib import Path
 from emulator.bench.engine import Benchmark, Settings, alternate
 from emulator.bench.row import Row, Wanted, compared
 from emulator.bench.runner import QEMU, find_qemu
+from emulator.engine.build import build_directory
 from emulator.errors import ReplugError
-from emulator.firmware import builtin_firmware
-from emulator.loader.boot import default_bios, open_bootable
-from emulator.options import BUILTIN, MachineOptions
+from emulator.loader.boot import open_bootable, prepare
+from emulator.options import BUILTIN, NO_FIRMWARE, MachineOptions
 
 U_BOOT = Path("/usr/lib/u-boot/qemu-riscv64/u-boot.bin")
 U_BOOT_SUPERVISOR = Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")
@@ -60,18 +60,25 @@ def our_command(case: BootCase) -> list[str]:
 
 
 def qemu_command(case: BootCase) -> list[str]:
-    """The same machine on QEMU; our own firmware runs there as well."""
+    """The same machine on QEMU.
+
+    Our own firmware runs there as well, with our device tree, which keeps the image out of its memory.
+    """
     options = case.options
-    bios = options.bios
-    if bios is None:
-        assert case.image is not None  # prepare() refuses a machine with nothing to run
-        bios = default_bios(open_bootable(case.image))
-    if bios == BUILTIN:
-        bits = open_bootable(case.image).bits if case.image is not None else 64
-        bios = builtin_firmware(bits or 64).path
+    start = prepare(open_bootable(case.image) if case.image is not None else None, options)
+    bios: Path | str | None = options.bios
+    tree: list[str] = []
+    if start.bios == BUILTIN:
+        assert start.firmware is not None
+        bios = start.firmware.path
+        file = build_directory() / "bench" / f"{case.name}.dtb"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(next(piece.data for piece in start.placements if piece.address == start.tree))
+        tree = ["-dtb", str(file)]
     command = [
         QEMU, "-machine", "virt", "-icount", "shift=0,sleep=off", "-display", "none", "-monitor", "none",
-        "-serial", "stdio", "-smp", str(options.harts), "-m", f"{options.memory >> 20}M", "-bios", str(bios),
+        "-serial", "stdio", "-smp", str(options.harts), "-m", f"{options.memory >> 20}M",
+        "-bios", str(bios or NO_FIRMWARE), *tree,
     ]  # fmt: skip
     command += ["-kernel", str(case.image)] if case.image is not None else []
     command += ["-initrd", str(options.initrd)] if options.initrd is not None else []

@@ -43,6 +43,11 @@ def test_u_boot_as_firmware(host_file: HostFile, tmp_path: Path) -> None:
     assert b"DRAM:  128 MiB" in shown
 
 
+def test_u_boot_under_our_firmware(host_file: HostFile, tmp_path: Path) -> None:
+    shown = at_the_prompt(tmp_path / "run.json", host_file(U_BOOT_SUPERVISOR_FLAT, "u-boot-qemu"))
+    assert shown.count(b"U-Boot 20") == 2 and b"OpenSBI" not in shown
+
+
 @pytest.mark.parametrize(
     ("firmware", "image"),
     [(FW_JUMP, U_BOOT_SUPERVISOR), (FW_DYNAMIC, U_BOOT_SUPERVISOR_FLAT)],

@@ -90,6 +90,17 @@ def test_damaged_images(replug: Replug, guest: Guest, tmp_path: Path, kind: str,
     assert what in line
 
 
+def test_what_does_not_fit_or_is_malformed(replug: Replug, guest: Guest, tmp_path: Path) -> None:
+    image, large, text = guest(POWER_OFF), tmp_path / "large", tmp_path / "text"
+    large.write_bytes(bytes(9 << 20))
+    text.write_bytes(b"no device tree" * 10)
+    line = one_line(replug("boot", image, "--memory", "8M", "--initrd", large))
+    assert f"no room in RAM for the initial RAM disk {large} (9437184 bytes)" in line
+    assert "text: the magic number is wrong" in one_line(replug("boot", image, "--dtb", text))
+    assert "is not inside RAM" in one_line(replug("boot", large, "--memory", "8M"))
+    assert "overlap" in one_line(replug("boot", image, "--bios", large))
+
+
 def test_image_of_32_bits(replug: Replug, tmp_path: Path) -> None:
     source = tmp_path / "narrow.s"
     source.write_text(".globl _start\n_start: j _start\n")
@@ -124,6 +135,13 @@ def test_too_little_memory(replug: Replug, guest: Guest) -> None:
         (["--quantum", "1e3"], "not a number"),
         (["--isa", "rv128"], "rv128"),
         (["--bios", "other"], "--bios"),
+        (["--bios", "/"], "directory"),
+        (["--bios", "builtin"], "overlap"),
+        (["--load-address", "0x80200000"], "--load-address is for flat files"),
+        (["--load-address", "here"], "'here' is not a number"),
+        (["--initrd", "/nonexistent"], "/nonexistent: No such file"),
+        (["--dtb", "/nonexistent"], "/nonexistent: No such file"),
+        (["--dtb", "/proc/self/cmdline"], "/proc/self/cmdline"),
         (["--max-instructions", "-5"], "negative"),
         (["--disk-write"], "no disk"),
         (["--frobnicate"], "--frobnicate"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Our firmware: each call of the SBI by a supervisor on three harts, and how it protects itself."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from emulator.errors import ReplugError
 from emulator.firmware import builtin_firmware
 from emulator.isa import Isa
 from emulator.loader.boot import KERNEL_OFFSET
+from emulator.report import describe
 from toolchain.assemble import assemble
 
 PROGRAM = Path(__file__).parent / "programs/sbi"
@@ -133,6 +135,15 @@ def test_flat_file_starts_as_the_manual_says(tmp_path: Path) -> None:
         assert (engine.get_x(0, 10), engine.get_x(0, 11)) == (0, machine.start.tree)
         assert [engine.is_waiting(hart) for hart in range(4)] == [False, True, True, True]
         assert [engine.get_privilege(hart) for hart in range(1, 4)] == [3, 3, 3]
+
+
+def test_report_names_what_the_firmware_does(tmp_path: Path) -> None:
+    with Machine(flat(tmp_path, "1: j 1b\n"), MachineOptions(harts=2)) as machine:
+        text = describe(machine, machine.run(100_000))
+    assert "hart 0: runs at 0x80200000, supervisor mode" in text
+    assert re.search(
+        r"hart 1: waits at 0x800\w+ hart_wait\+0x\w+ \(hart_state\.S:\d+\), machine mode", text
+    ), text
 
 
 def test_image_may_not_lie_where_the_firmware_is(tmp_path: Path) -> None:
