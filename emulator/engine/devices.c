@@ -11,6 +11,14 @@ void devices_destroy(struct replug_machine *machine)
     uart_destroy(machine);
 }
 
+void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio_write write)
+{
+    machine->mmio_read = read;
+    machine->mmio_write = write;
+}
+
+void replug_mmio_fault(replug_machine *machine) { machine->mmio_fault = true; }
+
 uint64_t devices_read(hart *h, uint64_t physical, uint32_t width, int *fault)
 {
     struct replug_machine *machine = h->machine;
@@ -21,27 +29,30 @@ uint64_t devices_read(hart *h, uint64_t physical, uint32_t width, int *fault)
         return uart_read(machine, physical, width, fault);
     if (machine->config.devices && plic_contains(physical))
         return plic_read(machine, physical, width, fault);
-    if (machine->mmio_read == NULL) {
+    machine->mmio_fault = machine->mmio_read == NULL;
+    const uint64_t value = machine->mmio_fault ? 0 : machine->mmio_read(h->id, physical, width);
+    if (machine->mmio_fault)
         *fault = 1;
-        return 0;
-    }
-    return machine->mmio_read(machine->mmio_user, h->id, physical, width, fault);
+    return value;
 }
 
 void devices_write(hart *h, uint64_t physical, uint32_t width, uint64_t value, int *fault)
 {
     struct replug_machine *machine = h->machine;
 
-    if (clint_contains(physical))
+    if (clint_contains(physical)) {
         clint_write(h, physical, width, value, fault);
-    else if (machine->config.devices && uart_contains(physical))
+    } else if (machine->config.devices && uart_contains(physical)) {
         uart_write(machine, physical, width, value, fault);
-    else if (machine->config.devices && plic_contains(physical))
+    } else if (machine->config.devices && plic_contains(physical)) {
         plic_write(machine, physical, width, value, fault);
-    else if (machine->mmio_write == NULL)
-        *fault = 1;
-    else
-        machine->mmio_write(machine->mmio_user, h->id, physical, width, value, fault);
+    } else {
+        machine->mmio_fault = machine->mmio_write == NULL;
+        if (!machine->mmio_fault)
+            machine->mmio_write(h->id, physical, width, value);
+        if (machine->mmio_fault)
+            *fault = 1;
+    }
 }
 
 /* A load or store as a hart makes it, with all its effects.  -1: an access fault. */

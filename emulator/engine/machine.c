@@ -134,13 +134,6 @@ const char *replug_failure(replug_machine *machine)
     return machine->stop == REPLUG_STOP_FAILURE ? machine->failure : NULL;
 }
 
-void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio_write write, void *user)
-{
-    machine->mmio_read = read;
-    machine->mmio_write = write;
-    machine->mmio_user = user;
-}
-
 /* --- virtual time -------------------------------------------------------------------------------------------------------- */
 
 uint64_t machine_now(const hart *h)

@@ -299,7 +299,7 @@ struct replug_machine {
 
     replug_mmio_read mmio_read;
     replug_mmio_write mmio_write;
-    void *mmio_user;
+    bool mmio_fault;
     struct careful {
         uc_engine *uc;       /* the second Unicorn; NULL until it is needed */
         uc_context *context;

@@ -108,38 +108,33 @@ class Engine(EngineDevices, EngineDebugging):
         flags = self._lib.replug_ram_page_flags(self._machine)
         self.page_flags = memoryview(self._ffi.buffer(flags, config.ram_size // PAGE_SIZE)).cast("B")
         self._callbacks = (self._read_callback(read), self._write_callback(write))
-        self._lib.replug_set_mmio(self._machine, *self._callbacks, self._ffi.NULL)
+        self._lib.replug_set_mmio(self._machine, *self._callbacks)
+
+    # Loads and stores to devices are many: no `try` here, what is raised goes to `_callback_error`.
 
     def _read_callback(self, read: ReadCallback) -> Any:
-        def callback(_user: Any, hart: int, address: int, width: int, fault: Any) -> int:
-            try:
-                value = read(hart, address, width)
-            except BaseException as error:  # must not cross the C frames: kept, and raised by run()
-                self._error = error
-                self._lib.replug_request_stop(self._machine)
-                return 0
+        machine, access_fault = self._machine, self._lib.replug_mmio_fault
+
+        def callback(hart: int, address: int, width: int) -> int:
+            value = read(hart, address, width)
             if value is None:
-                fault[0] = 1
+                access_fault(machine)
                 return 0
             return value & 0xFFFF_FFFF_FFFF_FFFF
 
         return self._ffi.callback("replug_mmio_read", callback, error=0, onerror=self._callback_error)
 
     def _write_callback(self, write: WriteCallback) -> Any:
-        def callback(_user: Any, hart: int, address: int, width: int, value: int, fault: Any) -> None:
-            try:
-                answered = write(hart, address, width, value)
-            except BaseException as error:  # as above
-                self._error = error
-                self._lib.replug_request_stop(self._machine)
-                return
-            if not answered:
-                fault[0] = 1
+        machine, access_fault = self._machine, self._lib.replug_mmio_fault
+
+        def callback(hart: int, address: int, width: int, value: int) -> None:
+            if not write(hart, address, width, value):
+                access_fault(machine)
 
         return self._ffi.callback("replug_mmio_write", callback, onerror=self._callback_error)
 
     def _callback_error(self, _kind: object, error: BaseException, _trace: object) -> None:
-        """What is raised in a callback before its own `try`, by a signal handler: for run() as well."""
+        """What a device raises must not cross the C frames: kept, and raised by run()."""
         self._error = error
         self._lib.replug_request_stop(self._machine)
 

@@ -74,10 +74,10 @@ typedef struct {
     uint32_t strict_nan_boxing;     /* 1: single-precision operands that are not NaN-boxed count as NaN */
 } replug_config;
 
-/* MMIO outside RAM and the engine's own devices.  *fault = 1 makes the access an access fault.  Width 1, 2, 4 or 8 bytes. */
-typedef uint64_t (*replug_mmio_read)(void *user, uint32_t hart, uint64_t address, uint32_t width, int *fault);
-typedef void (*replug_mmio_write)(void *user, uint32_t hart, uint64_t address, uint32_t width, uint64_t value,
-                                  int *fault);
+/* MMIO outside RAM and the engine's own devices, 1, 2, 4 or 8 bytes wide.  replug_mmio_fault, called from within, makes the
+ * access an access fault. */
+typedef uint64_t (*replug_mmio_read)(uint32_t hart, uint64_t address, uint32_t width);
+typedef void (*replug_mmio_write)(uint32_t hart, uint64_t address, uint32_t width, uint64_t value);
 
 /* What the observers record. */
 enum replug_event_kind {
@@ -180,7 +180,8 @@ const char *replug_unicorn_version(void);
 replug_machine *replug_create(const replug_config *config);
 void replug_destroy(replug_machine *machine);
 const char *replug_failure(replug_machine *machine);
-void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio_write write, void *user);
+void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio_write write);
+void replug_mmio_fault(replug_machine *machine);
 
 int replug_run(replug_machine *machine, uint64_t max_instructions);
 int replug_run_exact(replug_machine *machine, uint64_t count, int unit, int hart, uint64_t hart_count);
