@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import click
 from emulator.cli.common import WINDOW, check_json_target, json_option, quiet_option, say, write_json
 from emulator.cli.cycles_alternatives import ALTERNATIVES, run_alternatives
 from emulator.cli.cycles_display import Display
-from emulator.cli.cycles_output import Report, read_report, write_log, write_report
+from emulator.cli.cycles_output import Report, call_lines, compare_calls, read_report, write_log, write_report
 from emulator.cli.guest import HARTS, build_guest, guest_directory
 from emulator.cycles.baseline import Baseline, Subject, file_hash, model_options, read_baseline
 from emulator.cycles.claims import Claim, claims, missing
@@ -81,6 +82,12 @@ def _list_paths(image: Path) -> int:
     metavar="REPORT",
     help="html: compare with the run of this report (made with --json).",
 )
+@click.option(
+    "--compare-paths",
+    nargs=2,
+    metavar="FIRST SECOND",
+    help='What FIRST does and SECOND does not, line by line: "generic read" "specialised read".',
+)
 @click.option("-o", "output", metavar="FILE", default="-", help="Where the report goes; - is stdout.")
 @click.option(
     "--plot",
@@ -116,6 +123,7 @@ def cycles(
     window: tuple[int, int | None] | None,
     around: str | None,
     compare: Path | None,
+    compare_paths: tuple[str, str] | None,
     output: str,
     plot_file: Path | None,
     save: Path | None,
@@ -147,6 +155,7 @@ def cycles(
       replug cycles my.elf --format callgrind -o callgrind.out   for KCachegrind, with calls
       replug cycles --format trace -o trace.json   a timeline for Perfetto; --format speedscope for speedscope
       replug cycles --format html -o report.html   all of it in one page, to look at and to send
+      replug cycles --compare-paths "generic read" "specialised read"   what the one no longer does
       replug cycles --format log --window 1000000:500 -o commits.log   instructions, as Spike logs them
       replug cycles --quiet --json report.json
       replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
@@ -245,6 +254,10 @@ def cycles(
                 window=part,
             )
             protocol = run_protocol(built, guest_directory(), models, display.doing)
+        rerun = (
+            images.kernel,
+            MachineOptions(harts=harts, quantum=quantum, disk=images.disk, bootargs=images.bootargs),
+        )
         costs, runs, problems = paper.costs, [paper.kernel, paper.invocation], paper.problems()
         names = [model.name for model in models]
         judged = [*claims(costs, names), *protocol_claims(costs, names, protocol)]
@@ -253,6 +266,7 @@ def cycles(
         if list_paths:
             return _list_paths(Path(target))
         options = MachineOptions(harts=harts, quantum=quantum, disk=disk)
+        rerun = Path(target), options
         with display.shown():
             run = run_image(
                 Path(target),
@@ -270,7 +284,10 @@ def cycles(
         if not costs and not with_code:
             problems.append(f"{target}: no declared path was taken to its end")
     problems += [f"claim {claim.id} does not hold" for claim in judged if not claim.holds]
-    report = Report(models, costs, judged, runs, paper, by_function, by_line, compared)
+    side_by_side = None
+    if compare_paths is not None:
+        side_by_side = compare_calls(*rerun, costs, compare_paths)
+    report = Report(models, costs, judged, runs, paper, by_function, by_line, compared, side_by_side)
     for code in report.code:
         if not code.has_symbols and not quiet:
             say(f"replug: {code.image.path}: it has no symbols; its code is told by address")
@@ -279,6 +296,11 @@ def cycles(
     if json_file is not None:
         write_json(json_file, report.as_dict())
     now = Baseline.of(subject, {run.name: run.image_sha256 for run in runs}, costs)
+    wanted = set(now.rows) if save is not None else set()
+    if before is not None:
+        wanted |= before.changed_rows(now)
+    if wanted:
+        now = replace(now, lines=call_lines(*rerun, runs[0].costs, wanted))
     if before is not None:
         problems += [f"{baseline}: {change}" for change in before.changes(now)]
     if save is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -23,6 +23,8 @@ from emulator.cycles.commit_log import commit_log
 from emulator.cycles.csv_table import paths_csv, table
 from emulator.cycles.html_page import PageContent, figures_of, html_page, label_of
 from emulator.cycles.models import Model
+from emulator.cycles.path_compare import PathComparison, choose, compare, comparison_tables, place_of
+from emulator.cycles.path_trace import trace_calls
 from emulator.cycles.paths import PathCost
 from emulator.cycles.scenario import PaperRun, Run
 from emulator.cycles.speedscope import speedscope
@@ -30,9 +32,11 @@ from emulator.cycles.table import claim_table, path_table, print_models
 from emulator.cycles.timeline import Timeline
 from emulator.cycles.trace_event import trace_event
 from emulator.errors import ReplugError
+from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
 from guestos.images import GUESTOS
 
+LONGEST_CALL = 4000  # instructions, of calls whose lines a baseline keeps
 LOGGED = 100_000  # instructions of a commit log, where nothing else is said
 PLAIN_WIDTH = 132  # of a table that goes to no terminal
 
@@ -52,6 +56,7 @@ class Report:
     by_function: bool
     by_line: bool
     compared: tuple[str, list[dict[str, object]]] | None = None
+    side_by_side: PathComparison | None = None
 
     @property
     def code(self) -> list[CodeCosts]:
@@ -72,6 +77,8 @@ class Report:
             "claims": [claim.as_dict() for claim in self.claims],
             "runs": [run.as_dict() for run in self.runs],
         }
+        if self.side_by_side is not None:
+            report["comparison"] = self.side_by_side.as_dict()
         if self.by_function:
             report["functions"] = self.functions()
         if self.by_line:
@@ -127,6 +134,50 @@ def _page(report: Report) -> PageContent:
     )
 
 
+def compare_calls(
+    image: Path, options: MachineOptions, costs: Sequence[PathCost], wanted: tuple[str, str]
+) -> PathComparison:
+    """The least expensive calls of two paths of a run, which is run again for it."""
+    chosen = [choose(costs, each) for each in wanted]
+    samples = [cost.sample for cost in chosen if cost.sample is not None]
+    first, second = trace_calls(image, options, samples)
+    labels = (chosen[0].full_label, chosen[1].full_label)
+    return compare(open_image(image), labels, (first, second), source_roots(image))
+
+
+def call_lines(
+    image: Path, options: MachineOptions, costs: Sequence[PathCost], labels: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """For each path of these labels, what its least expensive call executed of each source line, "FILE: TEXT"
+    (texts stay where numbers move).  The run is run again for it.  Calls of thousands of instructions are
+    left out.
+    """
+    chosen = [
+        cost
+        for cost in costs
+        if cost.sample is not None
+        and not cost.step
+        and cost.full_label in labels
+        and cost.sample.end - cost.sample.begin <= LONGEST_CALL
+    ]
+    samples = [cost.sample for cost in chosen if cost.sample is not None]
+    calls = trace_calls(image, options, samples)
+    opened, roots = open_image(image), source_roots(image)
+    result: dict[str, dict[str, int]] = {}
+    for cost, call in zip(chosen, calls, strict=True):
+        lines = result.setdefault(cost.full_label, {})
+        for step in call:
+            place, text = place_of(opened, step.pc, roots)
+            line = f"{place.rpartition(':')[0]}: {text}" if text else place
+            lines[line] = lines.get(line, 0) + 1
+    return result
+
+
+def source_roots(image: Path) -> list[Path]:
+    """Where the sources' names of an image are looked up."""
+    return [Path(), GUESTOS, image.parent]
+
+
 def read_report(file: Path) -> tuple[str, list[dict[str, object]]]:
     """Name and "paths" of another run's JSON report; ReplugError ("FILE: what") when it is none."""
     try:
@@ -180,6 +231,9 @@ def _print(stream: IO[str], report: Report, everything: bool) -> None:
         console.print(path_table(report.costs, report.models, everything=everything or paper is None))
     if paper is not None:
         console.print(claim_table(report.claims, report.models))
+    if report.side_by_side is not None:
+        for each in comparison_tables(report.side_by_side):
+            console.print(each)
     for code in report.code:
         if report.by_function:
             console.print(code_table(code, function_rows(code), by_line=False, everything=everything))

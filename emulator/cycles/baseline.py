@@ -20,6 +20,11 @@ from emulator.errors import ReplugError
 KIND = "replug baseline"
 VERSION = 1
 
+MOST_LINES = 8  # of a changed row that are named
+
+Lines = Mapping[str, int]
+"""Of the least expensive call of a path: source line as "FILE: TEXT" -> instructions executed of it."""
+
 Figures = dict[str, int]
 """What is exact about one row: "calls", and "instructions min", "MODEL median" and so on."""
 
@@ -38,14 +43,23 @@ class Subject:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The rows of a run by their labels, and the SHA-256 of each image that ran, by name."""
+    """The rows of a run by their labels, and the SHA-256 of each image that ran, by name.
+
+    lines: by label, of the rows that have a call that can be looked at by itself.
+    """
 
     subject: Subject
     images: Mapping[str, str]
     rows: Mapping[str, Figures]
+    lines: Mapping[str, Lines]
 
     @staticmethod
-    def of(subject: Subject, images: Mapping[str, str], costs: Sequence[PathCost]) -> Baseline:
+    def of(
+        subject: Subject,
+        images: Mapping[str, str],
+        costs: Sequence[PathCost],
+        lines: Mapping[str, Lines] | None = None,
+    ) -> Baseline:
         rows: dict[str, Figures] = {}
         for cost in costs:
             label, number = cost.full_label, 1
@@ -53,7 +67,7 @@ class Baseline:
                 number += 1
                 label = f"{cost.full_label} #{number}"
             rows[label] = _figures(cost)
-        return Baseline(subject, images, rows)
+        return Baseline(subject, images, rows, lines or {})
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -62,6 +76,7 @@ class Baseline:
             "subject": {"name": self.subject.name, "options": dict(self.subject.options)},
             "images": dict(self.images),
             "paths": dict(self.rows),
+            "lines": {label: dict(lines) for label, lines in self.lines.items()},
         }
 
     def check_subject(self, subject: Subject, file: Path) -> None:
@@ -75,6 +90,15 @@ class Baseline:
                 what = _on_one_line(f"{option} {'none' if theirs is None else theirs}")
                 raise ReplugError(f"{file}: it is of a run with {what}, this one has {ours or 'none'}")
 
+    def changed_rows(self, now: Baseline) -> set[str]:
+        """Labels of the rows that are there in both, with other figures."""
+        return {label for label, row in self.rows.items() if label in now.rows and now.rows[label] != row}
+
+    def _changed_lines(self, now: Baseline, label: str) -> str:
+        if label not in self.lines or label not in now.lines:
+            return ""
+        return _line_changes(self.lines[label], now.lines[label])
+
     def changes(self, now: Baseline) -> list[str]:
         """One line for each row that changed, appeared or vanished, sorted by label; none: nothing did."""
         lines = []
@@ -87,8 +111,20 @@ class Baseline:
                 verb = "appeared" if before is None else "vanished"
                 lines.append(f"{label}: {verb} ({_summary(figures or {})})")
             else:
-                lines.append(f"{label}: {_difference(before, after)}")
+                lines.append(f"{label}: {_difference(before, after)}{self._changed_lines(now, label)}")
         return [_on_one_line(line) for line in lines]
+
+
+def _line_changes(before: Lines, after: Lines) -> str:
+    """Which lines, the greatest change first."""
+    changed = [(line, before.get(line, 0), after.get(line, 0)) for line in {*before, *after}]
+    changed = [each for each in changed if each[1] != each[2]]
+    if not changed:
+        return ""
+    changed.sort(key=lambda each: (-abs(each[2] - each[1]), each[0]))
+    shown = "; ".join(f"{line} ({old} -> {new})" for line, old, new in changed[:MOST_LINES])
+    more = len(changed) - MOST_LINES
+    return f"; lines: {shown}" + (f"; and {more} more" if more > 0 else "")
 
 
 def _on_one_line(text: str) -> str:
@@ -161,8 +197,16 @@ def read_baseline(file: Path) -> Baseline:
             raise ReplugError(f"{file}: a damaged baseline (figures of {label!r})")
         if "calls" not in figures:
             raise ReplugError(f"{file}: a damaged baseline (no calls of {label!r})")
+    lines = value.get("lines", {})
+    if not isinstance(lines, dict) or any(
+        not isinstance(each, dict) or any(type(count) is not int for count in each.values())
+        for each in lines.values()
+    ):
+        raise ReplugError(f"{file}: a damaged baseline (lines)")
     options = _texts(file, "options", subject.get("options"))
-    return Baseline(Subject(subject["name"], options), _texts(file, "images", value.get("images")), rows)
+    return Baseline(
+        Subject(subject["name"], options), _texts(file, "images", value.get("images")), rows, lines
+    )
 
 
 def _texts(file: Path, name: str, value: object) -> dict[str, str]:

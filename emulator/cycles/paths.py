@@ -30,6 +30,15 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A call: from when its hart had retired `begin` instructions to when it had retired `end`."""
+
+    hart: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
 class PathCost:
     """One line of a report: a path (or a step of it) with its variant and parameters, and the costs of its
     calls.
@@ -37,7 +46,8 @@ class PathCost:
     instructions and cycles (model name -> spread) include callees, other paths open inside this one among
     them, and exceptions that it caused; own leaves those other paths out.  Interrupts that cut the path are
     in neither, but told apart; so is time in which its thread had no hart, which is told nowhere.
-    histogram: instructions -> number of calls.
+    histogram: instructions -> number of calls.  sample: the first of the least expensive calls, if it ran on
+    one hart without anything in between.
     """
 
     name: str
@@ -49,6 +59,7 @@ class PathCost:
     own: Part
     interrupts: Part
     histogram: Mapping[int, int] = field(default_factory=dict, repr=False, compare=False)
+    sample: Sample | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:
@@ -166,6 +177,7 @@ class PathWatch:
             own=self._part(row.own),
             interrupts=self._part(row.interrupts),
             histogram=row.total.instructions,
+            sample=None if row.sample is None else Sample(*row.sample),
         )
 
     def _part(self, part: PathPart) -> Part:

@@ -405,11 +405,24 @@ class Engine(EngineDevices, EngineDebugging):
             row = raw_rows[0][i]
             parameters = {int(row.parameter[k]): int(row.value[k]) for k in range(2) if row.parameter[k]}
             variants = tuple(int(row.variant[k]) for k in range(4) if row.variant[k])
-            parts = (
+            total, own, interrupts = (
                 PathPart(figures[i][at], tuple(figures[i][at + 1 : at + quantities]))
                 for at in range(0, 3 * quantities, quantities)
             )
-            result.append(PathRow(int(row.name), int(row.step), variants, parameters, int(row.calls), *parts))
+            sample = (int(row.sample_hart), int(row.sample_begin), int(row.sample_end))
+            result.append(
+                PathRow(
+                    int(row.name),
+                    int(row.step),
+                    variants,
+                    parameters,
+                    int(row.calls),
+                    total,
+                    own,
+                    interrupts,
+                    sample if sample[2] > sample[1] else None,
+                )
+            )
         return result
 
     def _profiles(self) -> Iterator[tuple[int, int, list[int]]]:

@@ -44,6 +44,8 @@ struct frame { /* what is open in a thread: an instance of a path, or a trap */
     struct cost begin;       /* clock of the thread */
     struct cost own, interrupts;
     replug_path_row key;     /* calls is not used here */
+    uint64_t instret;        /* of the hart that it began on */
+    uint32_t hart;
     struct steps *steps;     /* NULL: none so far */
 };
 
@@ -130,6 +132,7 @@ static uint32_t find_row(struct paths *paths, const replug_path_row *key)
     }
     memcpy(&paths->rows[paths->row_count], key, sizeof *key);
     paths->rows[paths->row_count].calls = 0;
+    paths->rows[paths->row_count].sample_begin = paths->rows[paths->row_count].sample_end = 0;
     paths->row_index[at] = paths->row_count + 1;
     return paths->row_count++;
 }
@@ -317,7 +320,19 @@ static void close_step(const struct thread *thread, struct frame *instance, cons
     steps->current = 0;
 }
 
-static void end(struct paths *paths, struct thread *thread, uint32_t name, const struct cost *clock)
+/* Is this call a better example of its row than those before it? */
+static void take_sample(replug_path_row *row, const struct frame *instance, uint64_t cost, const replug_event *event)
+{
+    const uint64_t known = row->sample_end - row->sample_begin;
+
+    if (instance->hart == event->hart && event->instret - instance->instret == cost && (known == 0 || cost < known)) {
+        row->sample_begin = instance->instret;
+        row->sample_end = event->instret;
+        row->sample_hart = event->hart;
+    }
+}
+
+static void end(struct paths *paths, struct thread *thread, uint32_t name, const struct cost *clock, const replug_event *event)
 {
     struct frame *instance = innermost(thread, name);
     struct parts parts;
@@ -328,6 +343,7 @@ static void end(struct paths *paths, struct thread *thread, uint32_t name, const
     close_step(thread, instance, clock);
     parts = parts_of(thread, instance, clock);
     count_cost(paths, &instance->key, &parts);
+    take_sample(&paths->rows[find_row(paths, &instance->key)], instance, parts.total.of[0], event);
     key = instance->key;
     for (uint32_t i = 0; instance->steps != NULL && i < instance->steps->count; i++) {
         key.step = instance->steps->names[i];
@@ -402,15 +418,21 @@ static void trap_over(struct thread *thread, const struct cost *clock)
     remove_frame(thread, trap);
 }
 
-static void pass_mark(struct paths *paths, struct seat *seat, const struct mark_entry *mark, uint64_t value,
+static void pass_mark(struct paths *paths, struct seat *seat, const struct mark_entry *mark, const replug_event *event,
                       const struct cost *clock, const struct cost *now)
 {
     struct thread *thread = seat->thread;
+    const uint64_t value = event->value;
     struct frame *instance;
 
     switch (mark->kind) {
-    case PATH_BEGIN: push(thread, FRAME_PATH, clock)->key.name = mark->name; return;
-    case PATH_END: end(paths, thread, mark->name, clock); return;
+    case PATH_BEGIN:
+        instance = push(thread, FRAME_PATH, clock);
+        instance->key.name = mark->name;
+        instance->hart = event->hart;
+        instance->instret = event->instret;
+        return;
+    case PATH_END: end(paths, thread, mark->name, clock, event); return;
     case PATH_THREAD:
         thread->clock = *clock;
         seat->thread = find_thread(paths, value, false);
@@ -444,7 +466,7 @@ static void pass(struct replug_machine *machine, const replug_event *event)
     account(seat->thread, &clock);
     switch (event->kind) {
     case REPLUG_EVENT_MARK:
-        pass_mark(paths, seat, &machine->marks[event->mark], event->value, &clock, &now);
+        pass_mark(paths, seat, &machine->marks[event->mark], event, &clock, &now);
         break;
     case REPLUG_EVENT_TRAP:
         push(seat->thread, event->value >> 63 ? FRAME_INTERRUPT : FRAME_EXCEPTION, &clock);

@@ -132,7 +132,9 @@ class PathRow(NamedTuple):
     """Costs of one kind of instance of a named path.
 
     name, step (0: the whole path), variants and parameters are the numbers given to `Engine.mark`.  total:
-    callees included and interrupts not; own: the same without paths that were open inside it.
+    callees included and interrupts not; own: the same without paths that were open inside it.  sample: hart,
+    and its retired instructions at begin and end, of the first of the least expensive calls that ran on one
+    hart uninterrupted.
     """
 
     name: int
@@ -143,6 +145,7 @@ class PathRow(NamedTuple):
     total: PathPart
     own: PathPart
     interrupts: PathPart
+    sample: tuple[int, int, int] | None
 
 
 class WatchHit(NamedTuple):

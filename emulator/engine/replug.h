@@ -116,6 +116,10 @@ typedef struct {
     uint32_t parameter[2];
     uint64_t value[2];
     uint64_t calls;
+    /* The first of its least expensive calls that ran on one hart without anything in between: from so many instructions
+     * that the hart had retired to so many.  Begin and end are the same where there is none. */
+    uint64_t sample_begin, sample_end;
+    uint32_t sample_hart;
 } replug_path_row;
 
 /* L1 caches of a cost model, one for instructions and one for data in each hart; costs in cycles. */
