@@ -106,6 +106,14 @@ class Oracle:
             bool(word("DESCRIPTOR_SEEKS", 4)),
         )
 
+    def _locked(self) -> set[int]:
+        """Addresses of the inodes that processes hold record locks on."""
+        c = self._c
+        size = c["LOCK_BYTES"]
+        table = self._machine.read_physical(self._symbol("user_locks"), c["USER_LOCKS"] * size)
+        starts = range(c["LOCK_INODE"], len(table), size)
+        return {int.from_bytes(table[start : start + 8], "little") for start in starts} - {0}
+
     def look(self) -> None:
         """Evaluate everything now."""
         self.findings.looks += 1
@@ -122,7 +130,8 @@ class Oracle:
     def _truth(self, each: Open, openings: int, sharers: int) -> dict[str, bool]:
         c = self._c
         disk = self._machine.read_physical(each.inode + c["INODE_DISK"], c["DISK_INODE_BYTES"])
-        digest = hashlib.blake2b(disk, digest_size=8).digest()
+        links = c["DISK_INODE_LINKS"]  # a name more or less changes nothing that is read
+        digest = hashlib.blake2b(disk[:links] + disk[links + 2 :], digest_size=8).digest()
         if not each.depends & c["PREDICATE_READ_ONLY"]:
             self._contents.pop(each.address, None)
         unchanged = self._contents.setdefault(each.address, digest) == digest
@@ -138,7 +147,7 @@ class Oracle:
             "NO_FP_SHARE": sharers == 1,
             "NO_INODE_SHARE": openings == 1,
             "READ_ONLY": unchanged,
-            "NO_USER_LOCKS": self._word(each.inode + c["INODE_USER_LOCKS"], 4) == 0,
+            "NO_USER_LOCKS": each.inode not in self._locked(),
             "NO_HOLES": all(any(disk[direct + 4 * i : direct + 4 * i + 4]) for i in range(blocks)),
             "SEQUENTIAL_ACCESS": not each.seeks,
         }  # fmt: skip

@@ -10,15 +10,7 @@
 #include "process.inc"
 #include "replug.inc"
 #include "syscall.inc"
-
-// struct user_lock; all under user_locks_lock. Whoever waits for one to go sleeps on user_locks.
-#define USER_LOCKS          64
-#define LOCK_INODE          0               // u64, 0 = free
-#define LOCK_PROCESS        8               // u64, struct process
-#define LOCK_START          16              // u64, first byte
-#define LOCK_END            24              // u64, first byte behind it, -1: none is
-#define LOCK_TYPE           32              // u32, F_RDLCK or F_WRLCK
-#define LOCK_BYTES          40
+#include "user_lock.inc"
 
     .text
 
@@ -74,6 +66,18 @@ ENTRY sys_fcntl
     jal     spin_acquire
     li      t0, F_GETLK
     beq     s1, t0, .Lget
+    lw      t0, FLOCK_TYPE(sp)
+    addi    t0, t0, -F_UNLCK
+    beqz    t0, .Ltry
+    // A lock about to be made counts: nobody specialises the file now, and who is specialised is replugged before the lock is there.
+    lw      t0, INODE_USER_LOCKS(s0)
+    addi    t0, t0, 1
+    sw      t0, INODE_USER_LOCKS(s0)
+    jal     spin_release
+    mv      a0, s0
+    jal     guard_user_lock
+    la      a0, user_locks_lock
+    jal     spin_acquire
 .Ltry:
     mv      a0, s0
     ld      a1, FLOCK_START(sp)
@@ -99,14 +103,7 @@ ENTRY sys_fcntl
     bltz    a0, .Lfcntl_unlock
     la      a0, user_locks              // it may have become less, or shared
     jal     wake_all
-    la      a0, user_locks_lock
-    jal     spin_release
-    lw      t0, FLOCK_TYPE(sp)
-    addi    t0, t0, -F_UNLCK
-    beqz    t0, .Lfcntl_done
-    mv      a0, s0                      // it counts already: nobody specialises the file now; whoever is specialised is replugged
-    jal     guard_user_lock
-    j       .Lfcntl_done
+    j       .Lfcntl_unlock
 
 .Lget:
     mv      a0, s0
@@ -141,9 +138,18 @@ ENTRY sys_fcntl
     j       .Lfcntl_return
 
 .Lfcntl_unlock:
-    la      a0, user_locks_lock
+    lw      t0, FLOCK_TYPE(sp)
+    addi    t0, t0, -F_UNLCK
+    beqz    t0, 5f
+    lw      t0, INODE_USER_LOCKS(s0)    // made, and counted as such; or not
+    addi    t0, t0, -1
+    sw      t0, INODE_USER_LOCKS(s0)
+5:  lw      t1, specialise_chances
+    lw      t0, INODE_USER_LOCKS(s0)
+    bnez    t0, 6f
+    sw      t1, INODE_CHANCE(s0)        // "no locks" is true again
+6:  la      a0, user_locks_lock
     jal     spin_release
-.Lfcntl_done:
     mv      a0, s3
 .Lfcntl_return:
     ld      ra, 72(sp)
@@ -317,8 +323,9 @@ END user_locks_drop
 
     .bss
     .balign 8
-user_locks:
+DATA user_locks
     .skip   USER_LOCKS * LOCK_BYTES
+END user_locks
 user_locks_end:
 user_locks_lock:
     .skip   4

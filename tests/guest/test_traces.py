@@ -214,7 +214,7 @@ def run(
 @pytest.mark.parametrize("name", KERNELS)
 def test_random_traces(kernel: tuple[Path, Path], tmp_path: Path, name: str) -> None:
     @settings(
-        max_examples=12, deadline=None, database=None, derandomize=True,
+        max_examples=7, deadline=None, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )  # fmt: skip
