@@ -145,11 +145,25 @@ def _hart(hart: int, options: TreeOptions) -> Node:
             "status": strings("okay"),
             "compatible": strings("riscv"),
             "riscv,isa": strings(options.isa),
+            **_extensions(options.isa),
             "mmu-type": strings(f"riscv,{options.mmu}"),
             "phandle": cells(_hart_phandle(hart)),
         },
         [controller],
     )
+
+
+def _extensions(isa: str) -> dict[str, bytes]:
+    """What riscv,isa says, in the two properties that have taken its place.
+
+    `rv64imac_zicsr` is the base `rv64i` and the extensions i, m, a, c and zicsr.
+    """
+    letters, *others = isa.split("_")
+    width, letters = letters[:4], letters[4:]
+    return {
+        "riscv,isa-base": strings(f"{width}{letters[0]}"),
+        "riscv,isa-extensions": strings(*letters, *others),
+    }
 
 
 def _hart_phandle(hart: int) -> int:

@@ -94,6 +94,10 @@ def test_contents() -> None:
     assert find(root, "soc/plic@c000000").properties["interrupts-extended"] == b"".join(
         phandle + cells(11) + phandle + cells(9) for phandle in controllers
     )
+    cpu = find(root, "cpus/cpu@0").properties
+    assert cpu["riscv,isa"] == strings("rv64imafdc_zicsr_zifencei")
+    assert cpu["riscv,isa-base"] == strings("rv64i")
+    assert cpu["riscv,isa-extensions"] == strings("i", "m", "a", "f", "d", "c", "zicsr", "zifencei")
     plain = read_tree(device_tree(TreeOptions()))
     assert list(find(plain, "chosen").properties) == ["stdout-path"]
     assert plain.child("cpus") and find(plain, "cpus").child("cpu@1") is None
@@ -144,7 +148,7 @@ def test_agrees_with_qemu(tmp_path: Path, qemu: str) -> None:
     assert set(ours) <= set(theirs)
     # What may differ: the processor's extensions, the name of the machine, and the number of interrupt
     # sources, which QEMU 7.2 gives one too high. We say that a hart's controller has no address cells.
-    may_differ = {"riscv,isa", "model", "riscv,ndev"}
+    may_differ = {"riscv,isa", "riscv,isa-base", "riscv,isa-extensions", "model", "riscv,ndev"}
     for path, properties in ours.items():
         for name, value in properties.items():
             if name in may_differ or (path.endswith("/interrupt-controller") and name == "#address-cells"):
