@@ -32,7 +32,9 @@ class Open(NamedTuple):
     address: int
     inode: int
     file: int
+    owner: int
     depends: int
+    inside: bool
     specialised: bool
     written: bool
     seeks: bool
@@ -60,6 +62,7 @@ class Oracle:
         self._machine = machine
         self._c = constants()
         self._processes = self._symbol("processes")
+        self._harts = self._symbol("harts")
         self.findings = Findings()
         self._last: bytes = b""
         self._false: dict[int, dict[str, bool]] = {}
@@ -100,7 +103,9 @@ class Oracle:
             address,
             word("DESCRIPTOR_INODE", 8),
             word("DESCRIPTOR_FILE", 8),
+            word("DESCRIPTOR_PROCESS", 8),
             word("DESCRIPTOR_DEPENDS", 4),
+            bool(word("DESCRIPTOR_INSIDE", 4)),
             bool(word("DESCRIPTOR_SPECIALISED", 4)),
             bool(word("DESCRIPTOR_WRITTEN", 4)),
             bool(word("DESCRIPTOR_SEEKS", 4)),
@@ -123,9 +128,26 @@ class Oracle:
         for gone in self._false.keys() - {each.address for each in opens}:
             del self._false[gone]
             self._contents.pop(gone, None)
+        outside = self._in_user_mode()
         for each in opens:
+            if each.inside and each.owner in outside:
+                self._violation(
+                    f"the inside-flag of {each.address:#x} is set, its owner is in user mode (I5)"
+                )
             truth = self._truth(each, by_inode[each.inode], by_file[each.file])
             self._compare(each, truth)
+
+    def _in_user_mode(self) -> set[int]:
+        """The processes that are outside the kernel now."""
+        c, engine = self._c, self._machine.engine
+        return {
+            self._word(self._harts + hart * c["HART_SIZE"] + c["HART_PROCESS"], 8)
+            for hart in range(min(self._machine.harts, c["MAX_HARTS"]))
+            if engine.get_privilege(hart) == 0
+        }
+
+    def _violation(self, what: str) -> None:
+        self.findings.violations.append(f"instruction {self._machine.engine.total_instret:,}: {what}")
 
     def _truth(self, each: Open, openings: int, sharers: int) -> dict[str, bool]:
         c = self._c
@@ -170,8 +192,7 @@ class Oracle:
             depends = bool(each.depends & c[f"PREDICATE_{name}"])
             where = f"{name} of the descriptor at {each.address:#x}"
             if depends and not truth[name] and name != "SEQUENTIAL_ACCESS":
-                at = self._machine.engine.total_instret
-                findings.violations.append(f"instruction {at:,}: {where} is false, its code depends on it")
+                self._violation(f"{where} is false, its code depends on it")
             if before.get(name, True) and not truth[name]:
                 findings.changes[name] += 1
                 if name not in ("FS_CONSTANT", "NO_HOLES") and not self._guard_knows(each, name):

@@ -124,6 +124,7 @@ def test_four_harts_find_old_code_only_where_it_is_unsafe(out: Path) -> None:
                  "    lw t2, 0(t1)\n    j 1f\n1:  add t2, t2, t0\n    sw t2, 0(t1)"),
             ],
         ),
+        ("flag_fences", [("flag_fences.S", "SCHEME_TRAITS 0", "SCHEME_TRAITS TRAIT_SHARED")]),  # M9: one flag
         ("test_and_set", [("test_and_set.S", LOCKED, "    addi    t2, a3, LOCK\n")]),
         ("reader_writer", [("reader_writer.S", "    bnez    t0, 2b\n", "")]),
         ("seqlock", [("seqlock.S", "    bne     t0, t2, \\restart\n", "")]),
