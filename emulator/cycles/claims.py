@@ -151,6 +151,11 @@ REQUIRED: tuple[tuple[str, dict[str, int], str], ...] = (
     *((f"replug, {kind}", {}, step) for kind in ("uncontended", "contended") for step in ("", *_STEPS)),
     ("holding tank", {}, ""),
     ("read through the holding tank", {"bytes": 1}, ""),
+    ("specialise", {}, ""),
+    ("specialise again", {}, ""),
+    ("guard, taken", {}, ""),
+    ("guard, not taken", {}, ""),
+    ("guard of one descriptor, not taken", {}, ""),
     ("open, specialised", {}, ""),
     ("open, not specialised", {}, ""),
 )

@@ -74,10 +74,10 @@ def _leaving(_costs: Costs, model: str, runs: ProtocolRuns) -> tuple[str, bool]:
 def _guards(costs: Costs, _model: str, runs: ProtocolRuns) -> tuple[str, bool]:
     changes = runs.oracle.changes.total()
     guarded = changes - len(runs.oracle.unguarded)
-    idle = costs.of("guard, not taken")
+    idle, own = costs.of("guard, not taken"), costs.of("guard of one descriptor, not taken")
     return (
         f"{guarded} of {changes}; {len(runs.oracle.violations)} violations in {runs.oracle.looks:,} looks; "
-        f"guard not taken: {idle.min} to {idle.max}",
+        f"guard not taken: {own.min} of a descriptor, {idle.min} of a file",
         guarded == changes > 0 and not runs.oracle.violations and runs.oracle.specialised > 0,
     )
 

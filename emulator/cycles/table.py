@@ -25,6 +25,7 @@ _SECTIONS: tuple[tuple[str, Callable[[PathCost], bool]], ...] = (
     ),
     ("replug", lambda cost: cost.name.startswith("replug")),
     ("holding tank", lambda cost: cost.name == "holding tank"),
+    ("guards", lambda cost: cost.name.startswith("guard")),
     ("open", lambda cost: cost.name.startswith(("open", "specialise")) and "read" not in cost.name),
 )
 

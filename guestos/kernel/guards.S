@@ -101,7 +101,7 @@ END guard_open
 // for constant: reading through it and writing do not go together.
 ENTRY guard_write
     PATH_BEGIN "guard"
-    PATH_IS "guard", "guard, not taken"
+    PATH_IS "guard", "guard of one descriptor, not taken"
     ld      a1, DESCRIPTOR_INODE(a0)
     li      t0, 1
     beqz    a1, .Lnot_taken             // of no file system: nothing depends on what it is
@@ -114,7 +114,7 @@ ENTRY guard_write
 .Lnot_taken:
     PATH_END "guard"
     ret
-1:  PATH_IS "guard", "guard, taken"
+1:  PATH_IS "guard", "guard of one descriptor, taken"
     PATH_END "guard"
     ld      a2, DESCRIPTOR_PROCESS(a0)
     j       replug
@@ -123,7 +123,7 @@ END guard_write
 // guard_seek(a0 descriptor of the current process): its offset is about to be moved.
 ENTRY guard_seek
     PATH_BEGIN "guard"
-    PATH_IS "guard", "guard, not taken"
+    PATH_IS "guard", "guard of one descriptor, not taken"
     ld      a1, DESCRIPTOR_INODE(a0)
     li      t0, 1
     beqz    a1, .Lnot_taken

@@ -86,6 +86,24 @@ def test_bare_metal_invocation(tmp_path: Path) -> None:
             [("specialised read", "", 1), ("invocation", "", None)],
         ),
         (
+            "specialise.S",
+            "sw      zero, INODE_CHANCE(s1)",
+            [("specialise again", "", None)],
+            [("specialise", "", None), ("guard, not taken", "", None)],
+        ),
+        (
+            "levels.S",
+            "la      a2, levels",
+            [("specialise", "", None), ("specialise again", "", None)],
+            [("replug, uncontended", "5 specialise", None)],
+        ),
+        (
+            "guards.S",
+            "ld      t2, INODE_SPECIALISED(s0)",
+            [("guard, not taken", "", None)],
+            [("guard of one descriptor, not taken", "", None), ("specialised read", "", 1)],
+        ),
+        (
             "replug.S",
             "la      t0, holding_tank_path",
             [(f"replug, {kind}", "3 pointer to the tank", None) for kind in ("uncontended", "contended")],

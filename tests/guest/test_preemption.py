@@ -23,7 +23,9 @@ from toolchain.disk import create_image
 from toolchain.image import Image
 
 EVERY = bool(os.environ.get("REPLUG_EVERY_PREEMPTION"))
-STRIDE = int(os.environ.get("REPLUG_STRIDE", "1" if EVERY else "151"))  # prime: over the pairs, all steps are met
+STRIDE = int(
+    os.environ.get("REPLUG_STRIDE", "1" if EVERY else "151")
+)  # prime: over the pairs, all steps are met
 LONGEST = 2600  # instructions of what is interrupted, at most: an open that has to replug
 WHOLE = 60_000  # instructions in which the other is through with its own
 LIMIT = 3_000_000  # a trial that needs more hangs
@@ -91,7 +93,7 @@ class Meeting:
         self.start: Snapshot = self.machine.snapshot()
         before = self.machine.instret(0)
         self.machine.run(1)
-        # The slice that comes now is planned already; the schedule begins with the next one, on the other hart.
+        # The slice that comes now is planned already; the schedule begins with the next, the other hart.
         self.next = 1 if self.machine.instret(0) > before else 0
 
     def trial(self, first: int, instructions: int, whole: int = WHOLE) -> str | None:
