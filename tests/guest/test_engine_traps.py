@@ -50,7 +50,7 @@ supervisor_handler:
     li s5, 1
 1:  j 1b
 """
-NOWHERE = 0x7000_0000  # what t0 holds
+NOWHERE = 0x1800_0000  # what t0 holds
 PC = -1
 # Instruction that traps, its cause (ecall: of M-mode), and xtval.
 TRAPS = {
