@@ -249,10 +249,11 @@ static bool take_over(hart *h, uint64_t pc, bool counted)
     struct instruction instruction;
     uint32_t cause;
 
-    if (code == NULL || code->original[parcel_of(pc)] == 0)
+    if (code == NULL || (code->original[parcel_of(pc)] == 0 && !shadow_second_half(code, parcel_of(pc))))
         return false;
     cause = shadow_fetch(h, pc, &instruction);
-    if (cause == CAUSE_NONE && !shadow_must_intercept(h, &instruction, pc)) { /* FS was Off when it was */
+    if (code->original[parcel_of(pc)] == 0 || /* a jump into the middle of an intercepted instruction */
+        (cause == CAUSE_NONE && !shadow_must_intercept(h, &instruction, pc))) { /* FS was Off when it was */
         blocks_cut(h, pc, true);
         h->pc = pc;
         h->release_pending = true;

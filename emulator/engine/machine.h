@@ -219,7 +219,7 @@ typedef struct hart {
     uint64_t crossing_pc, crossing_physical;
     uint16_t crossing_parcel;   /* what the ebreak stands in for */
     bool sync_pending;          /* fence.i and its like: refresh the shadows before going on */
-    bool release_pending;       /* an instruction was intercepted for FS being Off, and it is on now */
+    bool release_pending;       /* what is intercepted at the pc is not to be: FS is on again, or it is the middle of it */
     uint32_t unboxed_result;    /* f register that the instruction at unboxed_pc, which runs, leaves unboxed; or NO_RESULT */
     uint64_t unboxed_pc;
     bool unboxed_pending;       /* the instruction at pc has an operand that is not NaN-boxed */
@@ -437,6 +437,7 @@ struct code_page *shadow_mapped(hart *h, uint64_t virtual);
 struct code_page *shadow_page(struct replug_machine *machine, uint64_t physical);
 bool shadow_must_intercept(const hart *h, const struct instruction *instruction, uint64_t pc);
 void shadow_release(hart *h);
+bool shadow_second_half(const struct code_page *code, uint32_t parcel);
 uint32_t shadow_fetch(hart *h, uint64_t pc, struct instruction *out);
 uint32_t shadow_length(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel);
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out);

@@ -134,6 +134,28 @@ void shadow_drop(struct replug_machine *machine, uint32_t first)
 
 /* --- instructions ------------------------------------------------------------------------------------------------ */
 
+/* How much of an intercepted instruction is kept in `original`, and replaced. */
+static uint32_t kept_length(uint32_t parcel, uint32_t bits)
+{
+    return parcel == PARCELS - 1 ? 2 : instruction_length((uint16_t)bits);
+}
+
+/* Is the parcel the second half of an intercepted instruction? */
+bool shadow_second_half(const struct code_page *code, uint32_t parcel)
+{
+    return parcel != 0 && code->original[parcel - 1] != 0 && kept_length(parcel - 1, code->original[parcel - 1]) == 4;
+}
+
+/* The parcel as harts fetch it, interceptions undone. */
+static uint16_t guest_parcel(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel)
+{
+    if (code->original[parcel] != 0)
+        return (uint16_t)code->original[parcel];
+    if (shadow_second_half(code, parcel))
+        return (uint16_t)(code->original[parcel - 1] >> 16);
+    return shadow_parcel(machine, code, parcel);
+}
+
 /*
  * The instruction the guest has at a parcel of a page that this hart fetches from.  False: it goes on in a page that the
  * hart does not fetch from yet.
@@ -142,17 +164,13 @@ bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct 
 {
     const struct replug_machine *machine = h->machine;
     const uint32_t parcel = parcel_of(pc);
-    uint32_t bits = code->original[parcel];
+    uint32_t bits = guest_parcel(machine, code, parcel);
 
-    if (bits == 0 || parcel == PARCELS - 1) {
-        if (bits == 0)
-            bits = shadow_parcel(machine, code, parcel);
-        if (instruction_length((uint16_t)bits) == 4) {
-            struct code_page *next = parcel == PARCELS - 1 ? shadow_mapped(h, pc + 2) : code;
-            if (next == NULL)
-                return false;
-            bits |= (uint32_t)shadow_parcel(machine, next, (parcel + 1) % PARCELS) << 16;
-        }
+    if (instruction_length((uint16_t)bits) == 4) {
+        const struct code_page *next = parcel == PARCELS - 1 ? shadow_mapped(h, pc + 2) : code;
+        if (next == NULL)
+            return false;
+        bits |= (uint32_t)guest_parcel(machine, next, (parcel + 1) % PARCELS) << 16;
     }
     decode(bits, machine->config.xlen, out);
     return true;
@@ -161,8 +179,7 @@ bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct 
 /* Length in bytes of the instruction that begins at a parcel. */
 uint32_t shadow_length(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel)
 {
-    const uint32_t bits = code->original[parcel] != 0 ? code->original[parcel] : shadow_parcel(machine, code, parcel);
-    return instruction_length((uint16_t)bits);
+    return instruction_length(guest_parcel(machine, code, parcel));
 }
 
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out)
@@ -187,43 +204,51 @@ bool shadow_must_intercept(const hart *h, const struct instruction *instruction,
            (straddles && (opcode == 0x73 || opcode == 0x2f));
 }
 
-/* How much of an intercepted instruction is kept in `original`, and replaced. */
-static uint32_t kept_length(uint32_t parcel, uint32_t bits)
+/* The guest's own instruction stands at the parcel again; the caller has what was translated from it forgotten. */
+static void restore_parcels(struct replug_machine *machine, struct code_page *code, uint32_t parcel)
 {
-    return parcel == PARCELS - 1 ? 2 : instruction_length((uint16_t)bits);
+    const uint32_t bits = code->original[parcel];
+
+    if (bits == 0)
+        return;
+    code->original[parcel] = 0;
+    set_shadow_parcel(machine, code, parcel, (uint16_t)bits);
+    if (kept_length(parcel, bits) == 4)
+        set_shadow_parcel(machine, code, parcel + 1, (uint16_t)(bits >> 16));
 }
 
 /*
  * At the end of a page only the first half is replaced, as is a compressed instruction: by the illegal parcel 0, which
- * Unicorn does not take for a part of the block.
+ * Unicorn does not take for a part of the block.  Of two instructions that overlap, one is intercepted at a time: where
+ * harts jump into the middle of the other one they find parcel 0, and it is released.
  */
 static void intercept(struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint32_t bits)
 {
+    if (shadow_second_half(code, parcel))
+        restore_parcels(machine, code, parcel - 1);
     if (kept_length(parcel, bits) == 2) {
         code->original[parcel] = bits & 0xffff;
         set_shadow_parcel(machine, code, parcel, 0);
     } else {
+        restore_parcels(machine, code, parcel + 1);
         code->original[parcel] = bits;
         set_shadow_parcel(machine, code, parcel, (uint16_t)ECALL);
         set_shadow_parcel(machine, code, parcel + 1, ECALL >> 16);
     }
 }
 
-/* Outside a run: the instruction at the pc need not be intercepted any more. */
+/* Outside a run: the instruction at the pc, or the one whose second half stands there, need not be intercepted any more. */
 void shadow_release(hart *h)
 {
     struct replug_machine *machine = h->machine;
     struct code_page *code = shadow_mapped(h, h->pc);
-    const uint32_t parcel = parcel_of(h->pc), bits = code == NULL ? 0 : code->original[parcel];
+    const uint32_t parcel = parcel_of(h->pc);
 
     h->release_pending = false;
-    if (bits == 0)
+    if (code == NULL || (code->original[parcel] == 0 && !shadow_second_half(code, parcel)))
         return;
     forget_blocks(machine, code);
-    code->original[parcel] = 0;
-    set_shadow_parcel(machine, code, parcel, (uint16_t)bits);
-    if (kept_length(parcel, bits) == 4)
-        set_shadow_parcel(machine, code, parcel + 1, (uint16_t)(bits >> 16));
+    restore_parcels(machine, code, code->original[parcel] != 0 ? parcel : parcel - 1);
     forget_everywhere(machine, code);
 }
 
