@@ -45,18 +45,17 @@ class Devices:
         self.count = 0
 
     def read(self, _hart: int, address: int, width: int) -> int | None:
-        self.count += 1
-        return self._act(address, self.count * 0x9E37_79B9 & ((1 << 8 * width) - 1))
+        return self._act(address, (self.count + 1) * 0x9E37_79B9 & ((1 << 8 * width) - 1))
 
     def write(self, _hart: int, address: int, _width: int, value: int) -> bool:
-        self.count += 1
         return self._act(address, value) is not None
 
     def _act(self, address: int, value: int) -> int | None:
         engine = self.engine
         kind = (address - DEVICES) // 0x100
         if engine is None or not 0 <= kind < DEVICE_KINDS or kind == 4:
-            return None
+            return None  # a refused access leaves no trace: it has no place among the instructions retired
+        self.count += 1
         hart = value % engine.config.harts
         if kind == 1:
             engine.set_line(hart, 11 if value & 8 else 9, bool(value & 16))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The engine survives any guest: random code, page tables, CSR writes and device accesses, on 1 to 3 harts.
 
-REPLUG_FUZZ_RUNS (15,000) runs with the seeds from REPLUG_FUZZ_SEED (0) on: `REPLUG_FUZZ_RUNS=5000000` for
+REPLUG_FUZZ_RUNS (100,000) runs with the seeds from REPLUG_FUZZ_SEED (0) on: `REPLUG_FUZZ_RUNS=5000000` for
 millions, `REPLUG_FUZZ_SEED=1234 REPLUG_FUZZ_RUNS=1` to see one again.
 
 Each batch runs in a process of its own, many machines in it, so that a crash has a name: the seed.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-RUNS = int(os.environ.get("REPLUG_FUZZ_RUNS", "15000"))
+RUNS = int(os.environ.get("REPLUG_FUZZ_RUNS", "100000"))
 FIRST = int(os.environ.get("REPLUG_FUZZ_SEED", "0"))
 BATCH = 5000
 SLOWEST = 0.05
