@@ -11,8 +11,6 @@
  */
 #include "machine.h"
 
-#define NOT_PLAIN BLOCK_NOT_PLAIN
-
 /* Move a block's count to its instructions: the block is about to be forgotten, or did not run whole. */
 void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
                    uint32_t instructions)
@@ -21,6 +19,13 @@ void blocks_expand(const struct replug_machine *machine, struct code_page *code,
         code->counts[parcel] += count;
         parcel += shadow_length(machine, code, parcel) / 2;
     }
+}
+
+/* The size of a block, with what makes the hook leave its fast path. */
+void blocks_set_size(struct block *block, uint32_t size)
+{
+    block->size = (uint16_t)(size | (block->flags & BLOCK_FLOATING ? SIZE_FLOATING : 0) |
+                             (block->flags & (BLOCK_MARKED | BLOCK_BREAK) ? SIZE_NOT_PLAIN : 0));
 }
 
 /* Decode a block that has not run before.  False: it holds something to intercept first. */
@@ -52,8 +57,7 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
             block->flags |= is_floating(&list[i]) && hart_floats(h) ? BLOCK_FLOATING : 0;
         if (breakpoint_in(h->machine, start, size))
             block->flags |= BLOCK_BREAK;
-        if (block->flags & (BLOCK_MARKED | BLOCK_FLOATING | BLOCK_BREAK))
-            block->size |= NOT_PLAIN;
+        blocks_set_size(block, size);
     }
     return true;
 }
@@ -102,7 +106,7 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
     block = &code->blocks[parcel_of(address)];
     if (size == 0 && parcel_of(address) == 0)
         code->begins_empty = true;
-    if ((block->size & ~NOT_PLAIN) != size || size == 0) {
+    if ((block->size & SIZE_BYTES) != size || size == 0) {
         if (!examine(h, code, address, size)) {
             h->patch_pending = true;
             h->patch_size = size;
@@ -149,7 +153,7 @@ static __attribute__((noinline)) void other_page(hart *h, uint64_t address, uint
     slow_path(h, address, size);
 }
 
-void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+void blocks_count(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
     hart *h = user;
     const uint64_t offset = address - h->page_start, retired = h->retired;
@@ -165,6 +169,16 @@ void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
         return;
     }
     run_block(h, block, address, retired);
+}
+
+/* What Unicorn calls. */
+void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+{
+    hart *h = user;
+
+    blocks_count(uc, address, size, user);
+    if (h->inlines)
+        inline_block(h, __builtin_return_address(0), address, size);
 }
 
 /* Counting by instruction: slices end exactly where they should, and every instruction pays for it. */
@@ -213,7 +227,7 @@ uint32_t blocks_cut(hart *h, uint64_t pc, bool undo)
         cut_instruction(h, pc);
         return 0;
     }
-    if (block == NULL || pc < at || pc >= at + (block->size & ~NOT_PLAIN))
+    if (block == NULL || pc < at || pc >= at + (block->size & SIZE_BYTES))
         return 0; /* it ran to its end: the fault belongs to what comes after it */
     while (at < pc && shadow_instruction(h, at, &instruction)) {
         at += instruction.length;

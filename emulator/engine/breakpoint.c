@@ -41,15 +41,13 @@ static void flag_blocks(struct replug_machine *machine, uint64_t address)
         struct code_page *code = machine->code_pages[machine->code_list[i]];
         for (uint32_t parcel = at >= LONGEST_BLOCK ? at - LONGEST_BLOCK + 1 : 0; parcel <= at; parcel++) {
             struct block *block = &code->blocks[parcel];
-            const uint32_t size = block->size & (uint32_t)~BLOCK_NOT_PLAIN;
+            const uint32_t size = block->size & SIZE_BYTES;
             if (size == 0 || !holds(parcel, size, address))
                 continue;
             block->flags &= (uint8_t)~BLOCK_BREAK;
             if (breakpoint_in(machine, 2ull * parcel, size))
                 block->flags |= BLOCK_BREAK;
-            block->size = (uint16_t)size;
-            if (block->flags & (BLOCK_MARKED | BLOCK_FLOATING | BLOCK_BREAK))
-                block->size |= BLOCK_NOT_PLAIN;
+            blocks_set_size(block, size);
         }
     }
 }

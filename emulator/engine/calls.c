@@ -160,7 +160,7 @@ void calls_block(hart *h, const struct code_page *code, const struct block *bloc
     struct calls *calls = h->machine->calls;
     struct seat *seat = seat_of(h);
     const uint64_t here = code->physical + (pc & (PAGE_SIZE - 1)), clock = clock_of(seat, h->retired);
-    const uint64_t behind = pc + (block->size & 0x7fff);
+    const uint64_t behind = pc + (block->size & SIZE_BYTES);
 
     if (seat->entering) {
         seat->thread->stack[seat->thread->depth - 1].callee = here;

@@ -126,7 +126,7 @@ bool careful_wanted(const hart *h, const struct block *block, uint64_t pc)
     if (block->instructions == 0 || machine->config.per_instruction)
         return false;
     return h->retired + block->instructions > h->exact_end || machine->register_watch.kind != REGISTER_NONE ||
-           ((block->flags & BLOCK_BREAK) && breakpoint_in(machine, pc, block->size & (uint32_t)~BLOCK_NOT_PLAIN));
+           ((block->flags & BLOCK_BREAK) && breakpoint_in(machine, pc, block->size & SIZE_BYTES));
 }
 
 /* The block that has just been counted, none of which has run. */
@@ -161,7 +161,7 @@ bool careful_must_stop(hart *h, uint64_t pc)
 /* Is the instruction at pc a part of no block?  It was not counted then. */
 bool careful_outside(const hart *h, uint64_t pc)
 {
-    return h->block == NULL || pc - h->block_pc >= (h->block->size & (uint32_t)~BLOCK_NOT_PLAIN);
+    return h->block == NULL || pc - h->block_pc >= (h->block->size & SIZE_BYTES);
 }
 
 /* --- standing in the middle of a block ------------------------------------------------------------------------------------- */

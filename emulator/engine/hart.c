@@ -205,6 +205,7 @@ bool hart_create(struct replug_machine *machine, hart *h, uint32_t id)
         h->csr.menvcfg = MENVCFG_ADUE;
     clint_update_supervisor_timer(h);
     h->page_start = NO_PAGE;
+    h->inlines = !config->per_instruction && !config->calls_only;
     for (uint32_t i = 0; i < RECENT; i++)
         h->recent[i].retired = ~0ull;
     h->reservation.physical = ~0ull;
@@ -235,6 +236,7 @@ void hart_destroy(hart *h)
 {
     if (h->uc != NULL)
         uc_close(h->uc);
+    inline_destroy(h);
     code_map_destroy(&h->regimes[0]);
     code_map_destroy(&h->regimes[1]);
 }
@@ -340,6 +342,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
     h->slice_end = instructions < ~h->retired ? h->retired + instructions : ~0ull;
     h->fast_end = hart_fast_end(h);
     h->ended = machine->stop != 0;
+    inline_begin(h);
     if (h->left > 0)
         careful_resume(h);
     while (!h->ended && goes_on(h)) {

@@ -5,6 +5,7 @@
  *   machine.c    making and dropping machines; rounds of slices; virtual time
  *   hart.c       one Unicorn instance: its hooks, running a slice, registers
  *   blocks.c     exact counting by blocks
+ *   inline.c     the same inside the translated code, without a call
  *   code_map.c   which page of code a hart fetches from at a virtual page
  *   shadow.c     the copy of the code that harts fetch from, and interception of instructions in it
  *   translate.c  address translation, protection, the answers to Unicorn's TLB
@@ -104,13 +105,13 @@ enum page_flag {
 /* One block that has run: its extent in the page, and how often it ran. */
 struct block {
     uint64_t count;
-    uint16_t size;         /* bytes; 0: none known at this parcel */
+    uint16_t size;         /* SIZE_BYTES: 0: none known at this parcel; the other bits make the hook leave its fast path */
     uint16_t instructions;
     uint8_t last_kind;     /* kind of its last instruction */
     uint8_t flags;
 };
+enum { SIZE_BYTES = 0x3fff, SIZE_FLOATING = 0x4000, SIZE_NOT_PLAIN = 0x8000 };
 enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8, BLOCK_BREAK = 64 };
-#define BLOCK_NOT_PLAIN 0x8000u /* in block.size: leave the fast path for this block */
 enum { LONGEST_BLOCK = 1024 }; /* instructions, and more than Unicorn ever translates at once */
 
 /* A mark somewhere in a block. */
@@ -165,12 +166,13 @@ typedef struct hart {
     uint64_t page_start;    /* the page that the latest block is in, or NO_PAGE */
     struct block *page_blocks;
     uint64_t block_pc;      /* the block that runs; counting by instruction: the instruction that runs */
-    struct block *block;
+    struct block *block;    /* NULL: none, or it was cut */
     struct recent {
         uint64_t pc, retired; /* start of a block, and how many instructions had retired before it */
     } recent[RECENT];       /* by `retired`, so that the hook has no position to keep */
     struct recent cut[RECENT_CUT]; /* blocks of which nothing retired: their place is taken by the next one */
     uint32_t cut_at;
+    bool inlines;           /* blocks may count without calling us: inline.c */
     struct code_map *codes; /* of the current translation regime */
 
     uc_engine *uc;
@@ -232,6 +234,10 @@ typedef struct hart {
     bool watch_pending;         /* the instruction that runs meets a watchpoint */
     replug_hit watched;
     struct block stood;         /* stands in for the block of a hart that was restored in the middle of one */
+
+    uint8_t *stubs, *code_end;  /* inline.c: its arena; where Unicorn's translated code ends */
+    uint32_t stubs_used;
+    uint64_t inlined;           /* blocks, so far */
 
     uint64_t cycles[REPLUG_MODELS]; /* everything before the open block */
     uint32_t open_costs[REPLUG_MODELS];
@@ -397,8 +403,10 @@ void hart_attend(hart *h); /* make the block hook leave its fast path at the nex
 
 /* blocks.c */
 void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+void blocks_count(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 uint32_t blocks_cut(hart *h, uint64_t pc, bool undo);
+void blocks_set_size(struct block *block, uint32_t size);
 void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
                    uint32_t instructions);
 
@@ -425,6 +433,11 @@ void watchpoint_access(hart *h, uint64_t pc, uint64_t virtual, uint64_t physical
 void watchpoint_instruction(hart *h, uint64_t pc);
 void watchpoint_settle(hart *h);
 void watchpoint_remove(struct replug_machine *machine, uint32_t number);
+
+/* inline.c */
+void inline_begin(hart *h);
+void inline_block(hart *h, void *back, uint64_t address, uint32_t size);
+void inline_destroy(hart *h);
 
 /* code_map.c */
 void code_map_create(struct code_map *map);

@@ -78,7 +78,7 @@ static uint32_t edge_cost(const replug_pipeline *costs, const struct block *bloc
 {
     switch (block->last_kind) {
     case KIND_BRANCH: {
-        const bool taken = next != start + (block->size & 0x7fff);
+        const bool taken = next != start + (block->size & SIZE_BYTES);
         return (taken ? costs->taken : 0) + (taken == ((block->flags & BLOCK_BACKWARD) != 0) ? 0 : costs->mispredict);
     }
     case KIND_JUMP: return costs->jump;

@@ -187,6 +187,11 @@ class Engine(EngineDevices, EngineDebugging):
         return int(self._lib.replug_rounds(self._machine))
 
     @property
+    def inlined(self) -> int:
+        """Translated blocks that count on their own, without a call; 0 where the host does not allow it."""
+        return int(self._lib.replug_inlined(self._machine))
+
+    @property
     def total_instret(self) -> int:
         return int(self._lib.replug_total_instret(self._machine))
 

@@ -60,7 +60,7 @@ static void hook_capture(hart *h, struct mark_entry *entry, uint64_t pc)
 void observe_new_block(hart *h, struct code_page *code, struct block *block, uint32_t parcel, uint64_t pc)
 {
     struct replug_machine *machine = h->machine;
-    const uint64_t start = code->physical + 2ull * parcel, end = start + block->size;
+    const uint64_t start = code->physical + 2ull * parcel, end = start + (block->size & SIZE_BYTES);
     struct block_mark **link;
     struct instruction instruction;
     uint32_t index = 0;

@@ -40,6 +40,7 @@ class EngineConfig:
     devices: int = 0
     extensions: int = 0
     strict_nan_boxing: int = 0
+    calls_only: int = 0
 
 
 EXTENSIONS = {"zba": 1, "zbb": 2, "zbs": 4, "zicond": 8, "sstc": 16, "svadu": 32}

@@ -72,6 +72,7 @@ typedef struct {
     uint32_t devices;               /* 1: the PLIC and the UART of the `virt` machine are the engine's own */
     uint32_t extensions;            /* of enum replug_extension */
     uint32_t strict_nan_boxing;     /* 1: single-precision operands that are not NaN-boxed count as NaN */
+    uint32_t calls_only;            /* 1: count by calls of the hook alone (inline.c), which is slower */
 } replug_config;
 
 /* MMIO outside RAM and the engine's own devices, 1, 2, 4 or 8 bytes wide.  replug_mmio_fault, called from within, makes the
@@ -208,6 +209,7 @@ void replug_request_stop(replug_machine *machine);
 uint64_t replug_now(replug_machine *machine);
 uint64_t replug_total_instret(replug_machine *machine);
 uint64_t replug_rounds(replug_machine *machine);
+uint64_t replug_inlined(replug_machine *machine);
 void replug_set_next_event(replug_machine *machine, uint64_t time);
 void replug_set_horizon(replug_machine *machine, uint64_t time);
 uint64_t replug_next_wake(replug_machine *machine);

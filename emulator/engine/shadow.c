@@ -245,6 +245,8 @@ void shadow_release(hart *h)
     const uint32_t parcel = parcel_of(h->pc);
 
     h->release_pending = false;
+    if (h->crossing_armed) /* it may stand where the instruction goes on */
+        shadow_disarm_crossing(h);
     if (code == NULL || (code->original[parcel] == 0 && !shadow_second_half(code, parcel)))
         return;
     forget_blocks(machine, code);
@@ -280,6 +282,8 @@ void shadow_patch(hart *h)
     struct code_page *first = shadow_mapped(h, h->pc);
 
     h->patch_pending = false;
+    if (h->crossing_armed) /* it may stand where an instruction goes on */
+        shadow_disarm_crossing(h);
     for (uint64_t pc = h->pc; pc < end; pc += instruction.length) {
         struct code_page *code = shadow_mapped(h, pc);
         if (code == NULL || !shadow_instruction_at(h, code, pc, &instruction))

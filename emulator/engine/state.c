@@ -58,7 +58,7 @@ static void save_hart(hart *h, struct hart_state *out)
     if (h->left > 0 && h->block != NULL) {
         out->left = h->left;
         out->block_pc = h->block_pc;
-        out->block_size = h->block->size & (uint32_t)~BLOCK_NOT_PLAIN;
+        out->block_size = h->block->size & SIZE_BYTES;
         out->block_instructions = h->block->instructions;
     }
 }

@@ -45,6 +45,7 @@ def config_of(seed: int) -> EngineConfig:
         per_instruction=int(rng.random() < 0.15),
         extensions=rng.choice((0, 63, 63)),
         strict_nan_boxing=int(rng.random() < 0.1),
+        calls_only=int(rng.random() < 0.1),
     )
 
 
