@@ -336,7 +336,7 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
         h->sync_pending = false;
     if (h->pc != unicorn_pc)
         set_pc(h, h->pc);
-    if (h->ended || h->sync_pending || h->release_pending || h->machine->stop != 0)
+    if (h->ended || h->sync_pending || h->release_pending || h->crossing_armed || h->machine->stop != 0)
         uc_emu_stop(uc);
 }
 

@@ -346,6 +346,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
     if (h->left > 0)
         careful_resume(h);
     while (!h->ended && goes_on(h)) {
+        h->crossing_fresh = false;
         const uc_err error = h->careful ? careful_start(h) : uc_emu_start(h->uc, h->pc, 0, 0, 0);
         if (!h->pc_known)
             h->pc = hart_unicorn_pc(h);
@@ -380,6 +381,8 @@ void hart_run_slice(hart *h, uint64_t instructions)
         }
         if (machine->stop_requested || machine->stop != 0)
             h->ended = true;
+        if (h->crossing_armed && !h->crossing_fresh)
+            shadow_disarm_crossing(h);
     }
     if (h->crossing_armed)
         shadow_disarm_crossing(h);

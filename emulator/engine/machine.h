@@ -218,6 +218,7 @@ typedef struct hart {
     bool patch_pending;         /* the block about to run holds instructions to intercept */
     uint32_t patch_size;
     bool crossing_armed;        /* an ebreak stands at the instruction that crosses into an unmapped page */
+    bool crossing_fresh;        /* for the run that comes */
     uint64_t crossing_pc, crossing_physical;
     uint16_t crossing_parcel;   /* what the ebreak stands in for */
     bool sync_pending;          /* fence.i and its like: refresh the shadows before going on */

@@ -245,8 +245,6 @@ void shadow_release(hart *h)
     const uint32_t parcel = parcel_of(h->pc);
 
     h->release_pending = false;
-    if (h->crossing_armed) /* it may stand where the instruction goes on */
-        shadow_disarm_crossing(h);
     if (code == NULL || (code->original[parcel] == 0 && !shadow_second_half(code, parcel)))
         return;
     forget_blocks(machine, code);
@@ -282,8 +280,6 @@ void shadow_patch(hart *h)
     struct code_page *first = shadow_mapped(h, h->pc);
 
     h->patch_pending = false;
-    if (h->crossing_armed) /* it may stand where an instruction goes on */
-        shadow_disarm_crossing(h);
     for (uint64_t pc = h->pc; pc < end; pc += instruction.length) {
         struct code_page *code = shadow_mapped(h, pc);
         if (code == NULL || !shadow_instruction_at(h, code, pc, &instruction))
@@ -303,7 +299,8 @@ void shadow_patch(hart *h)
 
 /*
  * Unicorn translates ahead: it reports a page that cannot be fetched before it has run the instructions in front of
- * the one that needs it.  Let those run first, up to an ebreak in its place.  False: there is no such instruction.
+ * the one that needs it.  Let those run first, up to an ebreak in its place: it stands there until the run is left, for
+ * whatever reason, since harts may come to the same bytes on another way.  False: there is no such instruction.
  */
 bool shadow_arm_crossing(hart *h, uint64_t page)
 {
@@ -322,7 +319,7 @@ bool shadow_arm_crossing(hart *h, uint64_t page)
             return false;
         pc += instruction.length;
     }
-    h->crossing_armed = true;
+    h->crossing_armed = h->crossing_fresh = true;
     h->crossing_pc = pc;
     h->crossing_physical = code->physical;
     h->crossing_parcel = shadow_parcel(h->machine, code, PARCELS - 1);
