@@ -381,7 +381,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
         }
         if (machine->stop_requested || machine->stop != 0)
             h->ended = true;
-        if (h->crossing_armed && !h->crossing_fresh)
+        if (h->crossing_armed && !h->crossing_fresh && !h->careful)
             shadow_disarm_crossing(h);
     }
     if (h->crossing_armed)

@@ -17,6 +17,8 @@ TRANSLATION = "tests/guest/test_engine_translation.py::"
 TRAPS = "tests/guest/test_engine_traps.py::"
 PLIC = "tests/unit/test_devices_plic.py::"
 UART = "tests/unit/test_devices_uart16550.py::"
+INLINE = "tests/guest/test_engine_inline.py::"
+FUZZ = "tests/guest/test_engine_fuzz.py"
 MEMORY = "tests/guest/test_engine_memory.py::"
 
 
@@ -221,4 +223,25 @@ DEVICES = (
         (UART + "test_much_input_in_pieces_with_reads_between",)),
 )  # fmt: skip
 
-BUGS = (*COUNTING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING, *DEVICES)
+_SAME_INLINE = INLINE + "test_everything_is_the_same"
+
+INLINING = (
+    Bug("nothing counts inside the translated code", "inline.c",
+        "    h->inlined++;\n", "", (INLINE + "test_it_is_done_here",)),
+    Bug("a stub counts one too many", "inline.c",
+        "\\x48\\x01\\xc7\\x48\\x89\\x39", "\\x48\\x8d\\x7c\\x07\\x01\\x48\\x89\\x39", (_SAME_INLINE,)),
+    Bug("a stub is made for a block that has not run", "inline.c",
+        "    if (block == NULL || h->block_pc != address)", "    if (block == NULL)", (_SAME_INLINE, FUZZ)),
+    Bug("a stub does not look at the end of the slice", "inline.c",
+        "JAE = 0x73", "JAE = 0x70 /* jo */", (INLINE + "test_a_stop_comes_through",)),
+    Bug("a stub does not look whether the block is still the same", "inline.c",
+        "JNE = 0x75", "JNE = 0x70 /* jo */", (INLINE + "test_a_mark_that_is_set_late_is_passed",)),
+    Bug("a stub executes floating point that is off", "inline.c",
+        "JE = 0x74", "JE = 0x70 /* jo */", (INLINE + "test_floating_point_is_switched_off",)),
+    Bug("a stub counts its block down", "inline.c",
+        "\\x48\\xff\\x06", "\\x48\\xff\\x0e", (_SAME_INLINE,)),
+    Bug("a stub remembers its block in the wrong place", "inline.c",
+        "\\x83\\xe0\\x7f", "\\x83\\xe0\\x3f", (_SAME_INLINE,)),
+)  # fmt: skip
+
+BUGS = (*COUNTING, *INLINING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING, *DEVICES)

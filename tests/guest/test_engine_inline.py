@@ -114,6 +114,40 @@ def test_a_mark_that_is_set_late_is_passed(guest: Guest) -> None:
     assert len(passed[0]) > 20
 
 
+def test_floating_point_is_switched_off(guest: Guest) -> None:
+    """The same block with FS Initial, then with FS Off: there its instructions are illegal."""
+    image = guest("""
+        .option arch, +d
+        la t0, handler
+        csrw mtvec, t0
+        li t1, 0x6000
+        li t3, 0x2000
+        li s2, 40
+    loop:
+        csrs mstatus, t3
+        jal ra, floats
+        csrc mstatus, t1
+        jal ra, floats
+        addi s2, s2, -1
+        bnez s2, loop
+        wfi
+        .balign 64
+    floats:
+        fmv.d.x fa0, s2
+        addi s1, s1, 1
+        ret
+        .balign 4
+    handler:
+        csrr t2, mepc
+        addi t2, t2, 4
+        csrw mepc, t2
+        mret""")
+    engine = loaded(image, EngineConfig())
+    assert engine.run() is StopReason.IDLE
+    assert (engine.traps(0), engine.get_x(0, 9)) == (40, 80)
+    engine.close()
+
+
 def test_a_stop_comes_through(guest: Guest) -> None:
     """A limit in the middle of a loop without any call, load or store."""
     engine = loaded(guest("1: addi s0, s0, 1\n j 1b"), EngineConfig(quantum=1 << 40))
