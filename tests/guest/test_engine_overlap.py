@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Jumps into the middle of instructions that the engine executes itself: the second half is an instruction too."""
+"""Jumps into the middle of instructions that the engine executes itself: what is there is one too."""
 
 from collections.abc import Callable
 from pathlib import Path
