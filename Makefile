@@ -7,10 +7,19 @@ BIN := $(VENV)/bin
 # A file of your own for the guest to read: make run FILE=/path/to/it
 FILE ?=
 
-.PHONY: run install test lint check tools clean help
+# A folder of yours for the guest's disk: make disk DIR=/path/to/it [IMAGE=build/disk.img]
+DIR ?=
+IMAGE ?= build/disk.img
+
+.PHONY: run disk install test lint check tools clean help
 
 run: install            ## the main job: boot our kernel, read a file, replug, report
 	@$(BIN)/replug cycles $(if $(FILE),--file "$(FILE)")
+
+disk: install           ## pack a folder of yours: make disk DIR=FOLDER; then .venv/bin/replug boot --disk build/disk.img
+	@test -n "$(DIR)" || { echo "replug: say which folder: make disk DIR=FOLDER"; exit 2; }
+	@mkdir -p "$(dir $(IMAGE))"
+	@$(BIN)/replug disk pack "$(IMAGE)" "$(DIR)"
 
 install: $(VENV)/.installed   ## make .venv with .venv/bin/replug
 

@@ -30,6 +30,7 @@ __all__ = [
     "check_image",
     "create_image",
     "extract_image",
+    "folder_files",
     "list_image",
 ]
 
@@ -56,6 +57,30 @@ def create_image(output: Path, files: Mapping[str, Source], *, blocks: int | Non
     older `output` is then left as it was.
     """
     return write_image(output, files, blocks)
+
+
+def folder_files(folder: Path) -> dict[str, Source]:
+    """What a host folder holds, for create_image: every file and directory below it, links followed for files
+    only. Raises ToolchainError for what is neither (a socket, a link to nowhere) and for what cannot be read.
+    """
+    found: dict[str, Source] = {}
+    pending = [folder]
+    while pending:
+        directory = pending.pop()
+        try:
+            entries = sorted(directory.iterdir())
+        except OSError as error:
+            raise ToolchainError(f"{directory}: {error.strerror or error}") from None
+        for entry in entries:
+            path = f"/{entry.relative_to(folder).as_posix()}"
+            if entry.is_file():
+                found[path] = entry
+            elif entry.is_dir() and not entry.is_symlink():
+                found[path] = Directory()
+                pending.append(entry)
+            else:
+                raise ToolchainError(f"{entry}: neither a file nor a directory")
+    return found
 
 
 @contextmanager

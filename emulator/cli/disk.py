@@ -8,8 +8,18 @@ from pathlib import Path
 import click
 
 from emulator.cli.common import NUMBER, check_json_target, json_option, quiet_option, write_json
+from emulator.cli.guest import build_guest
 from emulator.errors import ReplugError
-from toolchain.disk import check_image, create_image, extract_image, list_image
+from guestos.images import SYSTEM
+from toolchain.disk import (
+    Directory,
+    Source,
+    check_image,
+    create_image,
+    extract_image,
+    folder_files,
+    list_image,
+)
 
 _IMAGE = click.argument("image", type=click.Path(path_type=Path))
 
@@ -22,6 +32,7 @@ def disk(context: click.Context) -> int | None:
     \b
     Examples
       replug disk create data.img README.md bin/hello=hello.elf
+      replug disk pack data.img my-folder
       replug disk list data.img
       replug disk extract data.img out/
       replug disk check data.img
@@ -62,6 +73,31 @@ def create(image: Path, files: tuple[str, ...], blocks: int | None, quiet: bool)
     create_image(image, contents, blocks=blocks)
     if not quiet:
         click.echo(f"{image}: {len(contents)} files, {image.stat().st_size} bytes")
+    return 0
+
+
+@disk.command()
+@_IMAGE
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--blocks", type=NUMBER, metavar="N", help="Size in blocks.  [default: as create]")
+@quiet_option
+def pack(image: Path, folder: Path, blocks: int | None, quiet: bool) -> int:
+    """Make IMAGE to boot our guest from: its own programs, and all of the host's FOLDER beside them.
+
+    \b
+    Example
+      replug disk pack data.img my-folder && replug boot --disk data.img
+    """
+    if not folder.is_dir():
+        raise ReplugError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+    own: dict[str, Source] = {**SYSTEM, **build_guest(None, quiet).images.user}
+    contents = folder_files(folder)
+    for path, source in contents.items():
+        if path in own and not isinstance(source, Directory):
+            raise ReplugError(f"{folder}: {path} would take the place of a file of our guest")
+    create_image(image, {**contents, **own}, blocks=blocks)
+    if not quiet:
+        click.echo(f"{image}: {len(contents)} files and directories, {image.stat().st_size} bytes")
     return 0
 
 

@@ -18,6 +18,7 @@ COMMANDS = [
     "disasm",
     "disk",
     "disk create",
+    "disk pack",
     "disk list",
     "disk extract",
     "disk check",
@@ -150,3 +151,19 @@ def test_build_packs_a_file(replug: Replug, tmp_path: Path, monkeypatch: pytest.
     # What is booted when no image is named is this.
     run = replug("boot", "--json", "-", "--max-instructions", "1000000", timeout=300)
     assert len(json.loads(run.stdout)["harts"]) == 4
+
+
+def test_a_folder_becomes_a_disk_to_boot_from(replug: Replug, tmp_path: Path) -> None:
+    (tmp_path / "folder/sub/deep").mkdir(parents=True)
+    (tmp_path / "folder/empty").mkdir()
+    (tmp_path / "folder/sub/deep/file").write_text("from the host\n")
+    image = tmp_path / "data.img"
+    assert replug("disk", "pack", image, tmp_path / "folder", "--quiet", timeout=300).returncode == 0
+    assert replug("disk", "check", image).returncode == 0
+    done = replug("boot", "--disk", image, "--quiet", stdin=b"cat /sub/deep/file\nls /empty | wc\nexit 9\n")
+    assert done.returncode == 9
+    assert b"\nfrom the host\n" in done.stdout
+    (tmp_path / "folder/init").write_text("mine\n")
+    refused = replug("disk", "pack", image, tmp_path / "folder", "--quiet", timeout=300)
+    assert refused.returncode == 2
+    assert b"/init would take the place" in refused.stderr
