@@ -70,6 +70,8 @@ class DebugSession:
         """Gets remarks for the user, such as that a new timeline has begun."""
         self.input: Callable[[], bytes] = lambda: b""
         """Asked now and then while the present (not the past) runs: what has been typed."""
+        self.look: Callable[[], None] = lambda: None
+        """Called now and then while something runs; it may call `pause`, or raise an exception."""
         self.condition: Condition = lambda _breakpoint, _hart: True
         """Judges conditions of breakpoints."""
         self._pausing = False
@@ -238,6 +240,7 @@ class DebugSession:
         """The first state in which so many instructions have retired over all harts."""
         if instructions < 0:
             raise ReplugError(f"{instructions}: the run begins at 0")
+        self._pausing = False
         if instructions <= self.engine.total_instret:
             self._restore(self.history.before_instruction(instructions))
         self.breakpoints.disarm()
@@ -360,7 +363,6 @@ class DebugSession:
         """Forward to a step, or until a hart has made so many; armed breakpoints stop it."""
         if self.stop.kind.final and self.stop.position.step == self.engine.steps:
             return self.stop
-        self._pausing = False
         here = self.stop.kind is StopKind.BREAKPOINT and self.stop.position.step == self.engine.steps
         passed = self.stop.hart if here else self.engine.next_hart
         first = True
@@ -371,7 +373,7 @@ class DebugSession:
                 return self._made(StopKind.STEP, hart)
             if self._end is not None and self.engine.total_instret >= self._end and not self._typed:
                 return self._made(StopKind.END, self.engine.next_hart)
-            if not first and self._pausing:
+            if self._pausing:
                 return self._made(StopKind.PAUSED, self.engine.next_hart)
             if first:
                 self.engine.pass_breakpoint(passed)
@@ -393,6 +395,7 @@ class DebugSession:
         self, limit: int | None, hart: int | None = None, hart_limit: int = 0
     ) -> tuple[StopReason, Outcome | None]:
         """Once into the engine and out again, with all that is kept up to date by it."""
+        self.look()
         before = self.engine.steps
         started = time.monotonic()
         reason, outcome = self._go(limit, hart, hart_limit)
@@ -536,6 +539,7 @@ class DebugSession:
     def _live(self, go: Callable[[], Stop]) -> Stop:
         """Forward as the user asked for it: breakpoints stop it, and input comes."""
         self.breakpoints.arm()
+        self._pausing = False
         self._is_live = True
         try:
             return self._stopped(go())
@@ -590,7 +594,7 @@ class DebugSession:
     def _goto(self, step: int) -> Stop:
         if step < 0:
             raise ReplugError(f"{step}: the run begins at 0")
-        self._is_live = False
+        self._is_live = self._pausing = False
         self.breakpoints.disarm()
         # From the same step again as well: the machine may stand somewhere behind the state of that name.
         if step <= self.engine.steps:

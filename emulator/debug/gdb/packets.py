@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Framing of the remote protocol: GDB manual, "Remote Protocol", "Overview"."""
+
+from __future__ import annotations
+
+_ESCAPED = b"#$}*"
+LONGEST = 0x20000
+"""Bytes that a packet may have, as qSupported tells."""
+
+INTERRUPT = object()
+"""Ctrl-C came between packets."""
+BAD = object()
+"""A packet came with a wrong checksum, or was too long."""
+ACK = object()
+NACK = object()
+
+
+def escape(data: bytes) -> bytes:
+    """Binary data for the inside of a packet."""
+    if not any(byte in data for byte in _ESCAPED):
+        return data
+    return b"".join(bytes((0x7D, byte ^ 0x20)) if byte in _ESCAPED else bytes((byte,)) for byte in data)
+
+
+def unescape(data: bytes) -> bytes:
+    """What `escape` made of it, undone."""
+    parts = data.split(b"}")
+    result = bytearray(parts[0])
+    for part in parts[1:]:
+        if part:
+            result.append(part[0] ^ 0x20)
+            result += part[1:]
+    return bytes(result)
+
+
+def frame(payload: bytes) -> bytes:
+    """A packet; the payload is escaped already."""
+    return b"$%s#%02x" % (payload, sum(payload) & 0xFF)
+
+
+class Reader:
+    """Cuts what comes from the client into packets: payloads as they are, and the objects above."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[object]:
+        """What is complete now."""
+        self._buffer += data
+        found: list[object] = []
+        while (item := self._next()) is not None:
+            found.append(item)
+        return found
+
+    def _next(self) -> object | None:
+        while self._buffer:
+            first = self._buffer[0]
+            if first == 0x24:  # $
+                return self._packet()
+            del self._buffer[0]
+            if first == 0x03:
+                return INTERRUPT
+            if first == 0x2B:
+                return ACK
+            if first == 0x2D:
+                return NACK
+        return None
+
+    def _packet(self) -> object | None:
+        end = self._buffer.find(b"#")
+        if end < 0 or len(self._buffer) < end + 3:
+            if len(self._buffer) > 2 * LONGEST:
+                self._buffer.clear()
+                return BAD
+            return None
+        payload = bytes(self._buffer[1:end])
+        checksum = bytes(self._buffer[end + 1 : end + 3])
+        del self._buffer[: end + 3]
+        try:
+            good = int(checksum, 16) == sum(payload) & 0xFF
+        except ValueError:
+            good = False
+        return payload if good else BAD

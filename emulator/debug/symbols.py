@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Symbols and source lines of several ELFs: the image itself, and what it loads (programs, modules)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emulator.errors import ReplugError
+from toolchain.errors import ToolchainError
+from toolchain.image import Image
+
+
+class Symbols:
+    """Looks in the files that were added last first."""
+
+    def __init__(self, image: Image | None) -> None:
+        self._files: list[tuple[Image, int]] = [] if image is None else [(image, 0)]
+
+    def add(self, path: Path, offset: int = 0) -> Image:
+        """The symbols of another ELF, loaded so many bytes above where it was linked; ReplugError if none."""
+        try:
+            image = Image.open(path)
+        except ToolchainError as error:
+            raise ReplugError(str(error)) from None
+        self._files.insert(0, (image, offset))
+        return image
+
+    @property
+    def files(self) -> list[tuple[Image, int]]:
+        """Images and how far each is moved."""
+        return self._files
+
+    def address(self, name: str) -> int | None:
+        """Of a symbol; None if no file has it."""
+        for image, offset in self._files:
+            symbol = image.symbol(name)
+            if symbol is not None:
+                return symbol.address + offset
+        return None
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a symbol, 0 if its file does not say."""
+        for image, _ in self._files:
+            symbol = image.symbol(name)
+            if symbol is not None:
+                return symbol.size
+        return None
+
+    def at(self, address: int) -> tuple[str, int] | None:
+        """(name, offset in bytes) of the symbol at or below an address."""
+        for image, offset in self._files:
+            found = image.symbol_at(address - offset)
+            if found is not None:
+                return found
+        return None
+
+    def line(self, address: int) -> tuple[str, int] | None:
+        """(file, line) of the source."""
+        for image, offset in self._files:
+            try:
+                found = image.line_at(address - offset)
+            except ToolchainError:
+                continue
+            if found is not None:
+                return found
+        return None
+
+    def name(self, address: int) -> str:
+        """The address as `symbol+offset`, or in hexadecimal where there is no symbol."""
+        found = self.at(address)
+        if found is None:
+            return f"{address:#x}"
+        return f"{found[0]}+{found[1]}" if found[1] else found[0]
+
+    def starting_with(self, prefix: str) -> list[str]:
+        """Names, for completion."""
+        return sorted(
+            {
+                symbol.name
+                for image, _ in self._files
+                for symbol in image.symbols
+                if symbol.name.startswith(prefix)
+            }
+        )
