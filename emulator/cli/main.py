@@ -20,6 +20,7 @@ from toolchain.errors import ToolchainError
 COMMANDS = {
     "boot": "emulator.cli.boot:boot",
     "cycles": "emulator.cli.cycles:cycles",
+    "debug": "emulator.cli.debug:debug",
     "bench": "emulator.cli.bench:bench",
     "conform": "emulator.cli.conform:conform",
     "build": "emulator.cli.build:build",

@@ -54,6 +54,7 @@ class GdbTarget:
         """The client has detached."""
         self.killed = False
         """The client wants the machine to end."""
+        self._otherwise = session.condition
         session.condition = self._condition
         self.table: dict[str, Callable[[str], bytes | None]] = {
             "?": self._why,
@@ -111,6 +112,7 @@ class GdbTarget:
     def close(self) -> None:
         """The client is gone: so is what it has set."""
         self.session.breakpoints.remove_owned(OWNER)
+        self.session.condition = self._otherwise
 
     # --- stops ---
 
@@ -328,7 +330,7 @@ class GdbTarget:
         """One that cannot be evaluated holds: GDB then judges itself."""
         text = breakpoint.condition or ""
         if not text.startswith(_AGENT):
-            return True
+            return self._otherwise(breakpoint, hart)
         engine, machine = self.session.engine, self.session.machine
         try:
             return any(

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`replug debug`: step through a run, in both directions."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from emulator.cli import console
+from emulator.cli.boot import _prepare, boot
+from emulator.cli.common import say
+from emulator.cli.signals import Signals
+from emulator.cycles.models import IDEAL
+from emulator.cycles.paths import PathWatch
+from emulator.debug.commands.interpreter import Interpreter, QuitError
+from emulator.debug.commands.registry import command
+from emulator.debug.gdb.server import GdbServer, parse_address
+from emulator.debug.session import DebugSession
+from emulator.debug.symbols import Symbols
+from emulator.errors import ReplugError
+from emulator.isa import Isa, isa_help
+from emulator.machine import Machine
+from emulator.replay import replay
+
+_NOT_OURS = ("max_instructions", "check_determinism", "save_snapshot", "from_snapshot", "trace", "json_file")
+_PROMPT = "(replug) "
+
+
+def _boot_options() -> list[click.Parameter]:
+    """Those of `replug boot` that say what runs."""
+    return [each for each in boot.params if each.name not in _NOT_OURS]
+
+
+@click.command(params=_boot_options())
+@click.option("--gdb", metavar="[HOST:]PORT", help="Serve GDB there (127.0.0.1 unless HOST is said).")
+@click.option("--batch", is_flag=True, help="Read commands from stdin (or --command); an error ends it.")
+@click.option("--command", "files", multiple=True, metavar="FILE", help="Execute the commands in FILE first.")
+def debug(
+    image: Path | None,
+    isa: str | None,
+    gdb: str | None,
+    batch: bool,
+    files: tuple[str, ...],
+    quiet: bool,
+    **given: Any,
+) -> int:
+    """Step through IMAGE (or our guest OS), forward and back, from its first instruction on.
+
+    Commands are read from stdin: `help` lists them. With --gdb, GDB does it all:
+
+    \b
+      replug debug kernel.elf --harts 2 --gdb 1234
+      gdb-multiarch -ex 'target remote :1234'
+
+    All options of `replug boot` that say what runs are options here; --replay TOKEN opens a recorded run with
+    all its time to move in.
+
+    \b
+    Examples
+      replug debug
+      replug debug --batch --command script.txt
+      echo 'break is_read
+      continue
+      reverse-stepi' | replug debug --batch
+
+    Exit status: 0; 2 when something cannot be run, or an error ended a batch.
+    """
+    if isa == "help":
+        click.echo(isa_help())
+        return 0
+    address = None if gdb is None else parse_address(gdb)
+    given |= dict.fromkeys(_NOT_OURS)
+    job = _prepare(image, quiet, None if isa is None else Isa.parse(isa), given)
+    if job.options.disk_write:
+        raise ReplugError("--disk-write: a run that is moved through keeps what the guest writes in memory")
+    output = console.Output(1 if address is not None else 2 if batch else 1)
+    with DebugSession(job.image, job.options, output, job.token) as session, Signals() as signals:
+        interpreter = Interpreter(session, Symbols(session.machine.image), click.echo)
+        try:
+            for file in files:
+                with _interruptible(session, signals):
+                    interpreter.source(Path(file))
+            if address is not None:
+                _serve(interpreter, address, signals, quiet)
+            elif not (batch and files):
+                _read_commands(interpreter, signals, batch)
+        except QuitError:
+            pass
+    return 0
+
+
+# --- GDB ---
+
+
+def _serve(interpreter: Interpreter, address: tuple[str, int], signals: Signals, quiet: bool) -> None:
+    session = interpreter.session
+    if console.stdin_is_terminal():
+        session.input = _typed
+    else:
+        session.type(console.piped_input())
+    server = GdbServer(
+        session,
+        interpreter.symbols,
+        address,
+        interpreter.captured,
+        check=signals.check,
+        say=lambda message: None if quiet else say(f"replug: {message}"),
+    )
+    if not quiet:
+        say(f"replug: GDB can come: target remote {address[0]}:{server.port}")
+    try:
+        server.serve()
+    finally:
+        server.close()
+
+
+def _typed() -> bytes:
+    """A line of the terminal, if one is complete."""
+    return os.read(0, 4096) if select.select([0], [], [], 0)[0] else b""
+
+
+# --- commands ---
+
+
+@contextmanager
+def _interruptible(session: DebugSession, signals: Signals) -> Iterator[None]:
+    """Ctrl-C stops what runs; other signals end the program."""
+
+    def look() -> None:
+        try:
+            signals.check()
+        except KeyboardInterrupt:
+            session.pause()
+
+    session.look = look
+    yield
+    session.look = lambda: None
+
+
+def _read_commands(interpreter: Interpreter, signals: Signals, batch: bool) -> None:
+    interactive = not batch and sys.stdin.isatty()
+    if interactive:
+        interpreter.say(interpreter.where(0))
+    last = ""
+    while True:
+        if interactive:
+            click.echo(_PROMPT, nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        line = line.strip() or (last if interactive else "")  # Return: the same again
+        last = line
+        try:
+            with _interruptible(interpreter.session, signals):
+                interpreter.execute(line)
+        except ReplugError as error:
+            if batch:
+                raise
+            click.echo(f"error: {error}")
+
+
+@command(
+    "cycles", group="The guest", help="What the named paths have cost up to here (the run is made again)."
+)
+def _cycles(interpreter: Interpreter, _rest: str) -> None:
+    session = interpreter.session
+    token = session.token()
+    if token is None:
+        raise ReplugError("the run was edited, or stepped against the schedule: it cannot be made again")
+    image = session.machine.image
+    if image is None or not image.notes:
+        raise ReplugError("the image declares no paths")
+    with Machine(image, session.machine.options) as machine:
+        watch = PathWatch(machine, (IDEAL,))
+        replay(machine, token, session.position.instructions)
+        for cost in watch.costs():
+            spread = cost.instructions
+            interpreter.say(
+                f"{cost.full_label}: {cost.calls:,} calls, instructions {spread.min:,} to {spread.max:,}, "
+                f"median {spread.median:,}"
+            )

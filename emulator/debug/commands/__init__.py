@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The debugger's commands: each declares its names, group, usage and help once.
+
+registry.py     declaring a command, finding it by a prefix, help
+interpreter.py  a line of text to a command's output; what commands share
+moving.py       step, continue, reverse-..., goto, last
+stopping.py     breakpoints and watchpoints
+looking.py      registers, memory, code, harts
+protocol.py     our guest's locks, descriptors and paths
+changing.py     registers, memory, input
+"""

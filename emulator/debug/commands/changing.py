@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Commands that change the machine: in the past, they begin a new timeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.debug.commands.registry import command
+from emulator.debug.registers import write
+from emulator.errors import ReplugError
+from toolchain.errors import ToolchainError
+from toolchain.instruction import assemble_text
+
+if TYPE_CHECKING:
+    from emulator.debug.commands.interpreter import Interpreter
+
+GROUP = "Changing"
+_SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
+
+
+@command(
+    "set",
+    group=GROUP,
+    usage="$REGISTER = VALUE | [u8|u16|u32|u64] ADDRESS = VALUE",
+    help="A register of this hart, or memory (8 bytes unless said otherwise).",
+)
+def _set(interpreter: Interpreter, rest: str) -> None:
+    place, equals, text = rest.partition("=")
+    if not equals:
+        raise ReplugError("set PLACE = VALUE")
+    value, place = interpreter.value(text), place.strip()
+    if place.startswith("$"):
+        register = interpreter.evaluator.registers.find(place[1:])
+        if register is None:
+            raise ReplugError(f"{place}: there is no such register")
+        write(interpreter.session, interpreter.hart, register, value)
+        return
+    word, _, where = place.partition(" ")
+    size = _SIZES.get(word, 8)
+    address = interpreter.value(where if word in _SIZES else place.lstrip("*"))
+    data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+    interpreter.session.write_virtual(interpreter.hart, address, data)
+
+
+@command("assemble", "asm", group=GROUP, usage="ADDRESS INSTRUCTION[; ...]", help="Put instructions there.")
+def _assemble(interpreter: Interpreter, rest: str) -> None:
+    place, _, text = rest.partition(" ")
+    address = interpreter.value(place)
+    try:
+        code = assemble_text(text, address=address, bits=interpreter.session.engine.config.xlen)
+    except ToolchainError as error:
+        raise ReplugError(str(error)) from None
+    interpreter.session.write_virtual(interpreter.hart, address, code)
+    interpreter.say(f"{address:#x}: {code.hex(' ')}")
+
+
+@command("type", group=GROUP, usage="TEXT", help="Type a line at the console (\\n, \\x04 and the like work).")
+def _type(interpreter: Interpreter, rest: str) -> None:
+    data = rest.encode().decode("unicode_escape").encode("latin-1", "replace")
+    interpreter.session.type(data if rest.endswith("\\c") else data + b"\n")

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lines of text to what the debugger does and says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from emulator.debug.commands import changing, looking, moving, protocol, stopping
+from emulator.debug.commands.registry import command, completions, find, help_text
+from emulator.debug.expressions import Evaluator
+from emulator.debug.records import Breakpoint, Stop, StopKind
+from emulator.debug.session import DebugSession
+from emulator.debug.symbols import Symbols
+from emulator.engine import Access
+from emulator.errors import ReplugError
+from toolchain.disassemble import disassemble
+
+assert all((changing, looking, moving, protocol, stopping))  # they declare their commands
+_MOST_NESTED = 20
+
+
+class QuitError(Exception):
+    """The user has had enough."""
+
+
+class Interpreter:
+    """hart: the one that is looked at; say: gets what commands print, a line or more at a time."""
+
+    def __init__(self, session: DebugSession, symbols: Symbols, say: Callable[[str], None]) -> None:
+        self.session = session
+        self.symbols = symbols
+        self.evaluator = Evaluator(session, symbols)
+        self.say = say
+        self.hart = 0
+        self._depth = 0
+        session.condition = self.holds
+        session.notify = self._remark
+
+    def _remark(self, message: str) -> None:
+        self.say(message)  # to where commands print now
+
+    def execute(self, line: str) -> None:
+        """One line; ReplugError with the reason when it cannot be done, QuitError at `quit`."""
+        line = line.strip()
+        if not line or line.startswith("#"):
+            return
+        found, rest = find(line)
+        found.action(self, rest)
+
+    def captured(self, line: str) -> str:
+        """What a line says, errors included, as text."""
+        said: list[str] = []
+        outside, self.say = self.say, said.append
+        try:
+            self.execute(line)
+        except ReplugError as error:
+            said.append(f"error: {error}")
+        except QuitError:
+            said.append("error: leave by the debugger's own command")
+        finally:
+            self.say = outside
+        return "".join(f"{each}\n" for each in said)
+
+    def source(self, path: Path) -> None:
+        """All lines of a file."""
+        if self._depth >= _MOST_NESTED:
+            raise ReplugError(f"{path}: files that name each other")
+        try:
+            lines = path.read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReplugError(f"{path}: {getattr(error, 'strerror', None) or 'not a text'}") from None
+        self._depth += 1
+        try:
+            for number, line in enumerate(lines, 1):
+                try:
+                    self.execute(line)
+                except ReplugError as error:
+                    raise ReplugError(f"{path}:{number}: {error}") from None
+        finally:
+            self._depth -= 1
+
+    def complete(self, line: str) -> list[str]:
+        """What the last word may become: commands, and symbols behind one."""
+        if " " not in line.lstrip():
+            return completions(line.lstrip())
+        word = line.rpartition(" ")[2].lstrip("*$&(")
+        return completions(line.lstrip()) + (self.symbols.starting_with(word)[:200] if word else [])
+
+    # --- what commands share ---
+
+    def value(self, text: str) -> int:
+        """Of an expression, as the hart that is looked at sees it."""
+        return self.evaluator.value(text, self.hart)
+
+    def count(self, text: str) -> int:
+        """How often: 1 if it is not said."""
+        count = self.value(text) if text else 1
+        if not 0 < count < 1 << 48:
+            raise ReplugError(f"{text}: a count from 1 on is needed")
+        return count
+
+    def holds(self, breakpoint: Breakpoint, hart: int) -> bool:
+        """Its condition, for a hart that has met it. One that cannot be evaluated holds."""
+        if breakpoint.condition is None:
+            return True
+        try:
+            return self.evaluator.value(breakpoint.condition, hart) != 0
+        except ReplugError as error:
+            self.say(f"condition of breakpoint {breakpoint.number}: {error}")
+            return True
+
+    def where(self, hart: int) -> str:
+        """A line about where a hart is: symbol, source, instruction."""
+        engine = self.session.engine
+        pc = engine.get_pc(hart)
+        line = self.symbols.line(pc)
+        place = f" at {line[0]}:{line[1]}" if line is not None else ""
+        return f"hart {hart}  {pc:#x} <{self.symbols.name(pc)}>{place}:  {self.instruction(hart, pc)}"
+
+    def instruction(self, hart: int, address: int) -> str:
+        """The instruction there, as text."""
+        machine = self.session.machine
+        code = machine.read_virtual(hart, address, 4) or machine.read_virtual(hart, address, 2)
+        if code is None:
+            return "(nothing is mapped there)"
+        return str(next(disassemble(code, address, bits=self.session.engine.config.xlen)))
+
+    def report(self, stop: Stop) -> None:
+        """Say why the machine stands; the hart it is about is looked at from now on."""
+        self.hart = stop.hart
+        at = f"instruction {stop.position.instructions:,}"
+        if stop.kind is StopKind.BREAKPOINT and stop.breakpoint is not None:
+            self.say(f"breakpoint {stop.breakpoint.number}, {at}")
+        elif stop.kind is StopKind.WATCHPOINT and stop.hit is not None:
+            self._report_watch(stop, at)
+        elif stop.kind is StopKind.EXIT and stop.outcome is not None:
+            self.say(f"the guest has ended, status {stop.outcome.status}, {at}")
+        elif stop.kind is StopKind.WILD:
+            self.say(f"hart {stop.hart} does nothing but trap, {at}")
+        elif stop.kind is not StopKind.STEP:
+            texts = {
+                StopKind.START: "the start of the run",
+                StopKind.PAUSED: f"paused, {at}",
+                StopKind.IDLE: f"all harts wait for input, {at}",
+                StopKind.END: f"the recorded run was cut here, {at}",
+            }
+            self.say(texts.get(stop.kind, at))
+        self.say(self.where(stop.hart))
+
+    def _report_watch(self, stop: Stop, at: str) -> None:
+        assert stop.hit is not None
+        hit, number = stop.hit, stop.breakpoint.number if stop.breakpoint is not None else 0
+        if hit.kind is Access.REGISTER:
+            self.say(f"watchpoint {number}, the register changed, {at}")
+            return
+        names = {Access.READ: "read", Access.WRITE: "written"}
+        done = names.get(hit.kind, "read and written")
+        what = "is about to be" if stop.backwards else "was"
+        by = f"by {self.symbols.name(hit.pc)}"
+        data = self.session.machine.read_virtual(stop.hart, hit.address, hit.width)
+        shown = "" if data is None else f", value {int.from_bytes(data, 'little'):#x}"
+        self.say(f"watchpoint {number}: {hit.address:#x} {what} {done} {by}{shown}, {at}")
+
+
+@command("help", "h", group="General", usage="[COMMAND]", help="What there is, or one command.")
+def _help(interpreter: Interpreter, rest: str) -> None:
+    interpreter.say(help_text(rest))
+
+
+@command("quit", "q", "exit", group="General", help="Leave the debugger.")
+def _quit(_interpreter: Interpreter, _rest: str) -> None:
+    raise QuitError
+
+
+@command("source", group="General", usage="FILE", help="Execute the commands in a file.")
+def _source(interpreter: Interpreter, rest: str) -> None:
+    interpreter.source(Path(rest))
+
+
+@command("echo", group="General", usage="TEXT", help="Print a text.")
+def _echo(interpreter: Interpreter, rest: str) -> None:
+    interpreter.say(rest)
+
+
+@command(
+    "add-symbol-file", group="General", usage="FILE [OFFSET]", help="Symbols of another ELF: a program, say."
+)
+def _add_symbols(interpreter: Interpreter, rest: str) -> None:
+    name, _, offset = rest.partition(" ")
+    image = interpreter.symbols.add(Path(name), interpreter.value(offset) if offset.strip() else 0)
+    interpreter.say(f"{len(image.symbols)} symbols of {name}")

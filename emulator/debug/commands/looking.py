@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Commands that show: harts, registers, memory, code, history."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from emulator.debug.commands.registry import command
+from emulator.debug.registers import read
+from emulator.errors import ReplugError
+from toolchain.disassemble import disassemble
+
+if TYPE_CHECKING:
+    from emulator.debug.commands.interpreter import Interpreter
+
+GROUP = "Looking"
+_SIZES = {"b": 1, "h": 2, "w": 4, "g": 8}
+_FORMAT = re.compile(r"/([0-9]*)([xduacsi]?)([bhwg]?)")
+_MOST = 1 << 16
+
+
+@command("info harts", "info threads", group=GROUP, help="Where every hart is.")
+def _harts(interpreter: Interpreter, _rest: str) -> None:
+    engine = interpreter.session.engine
+    for hart in range(interpreter.session.machine.harts):
+        mark = "*" if hart == interpreter.hart else " "
+        turn = ">" if hart == engine.next_hart else " "
+        mode = {0: "U", 1: "S", 3: "M"}.get(engine.get_privilege(hart), "?")
+        waits = " waits" if engine.is_waiting(hart) else ""
+        interpreter.say(
+            f"{mark}{turn} {interpreter.where(hart)}  [{mode}{waits}, {engine.instret(hart):,} instructions, "
+            f"{engine.traps(hart):,} traps]"
+        )
+
+
+@command("hart", "thread", group=GROUP, usage="[N]", help="Look at another hart.")
+def _hart(interpreter: Interpreter, rest: str) -> None:
+    if rest:
+        hart = interpreter.value(rest)
+        if hart >= interpreter.session.machine.harts:
+            raise ReplugError(
+                f"hart {hart}: the machine has harts 0 to {interpreter.session.machine.harts - 1}"
+            )
+        interpreter.hart = hart
+    interpreter.say(interpreter.where(interpreter.hart))
+
+
+@command("info registers", "regs", group=GROUP, usage="[NAME...|all]", help="x registers and pc, or others.")
+def _registers(interpreter: Interpreter, rest: str) -> None:
+    registers, engine = interpreter.evaluator.registers, interpreter.session.engine
+    chosen = [each for each in registers.all if rest == "all" or (not rest and each.group in ("x", "pc"))]
+    for name in [] if rest == "all" else rest.replace("$", "").split():
+        found = registers.find(name)
+        if found is None:
+            raise ReplugError(f"${name}: there is no such register")
+        chosen.append(found)
+    for register in chosen:
+        value = read(engine, interpreter.hart, register)
+        symbol = interpreter.symbols.at(value) if register.group in ("x", "pc") else None
+        name = f"  <{interpreter.symbols.name(value)}>" if symbol is not None else ""
+        interpreter.say(f"{register.name:<10} {value:#018x}{name}")
+
+
+@command(
+    "print", "p", group=GROUP, usage="EXPRESSION", help="A value; `help expressions` in the documentation."
+)
+def _print(interpreter: Interpreter, rest: str) -> None:
+    value = interpreter.value(rest)
+    symbol = interpreter.symbols.at(value)
+    name = f" <{interpreter.symbols.name(value)}>" if symbol is not None else ""
+    interpreter.say(f"{value} = {value:#x}{name}")
+
+
+@command(
+    "x",
+    group=GROUP,
+    usage="[/NFS] ADDRESS",
+    help="Memory: N units, format x d u a c s i, of size b h w g; by virtual address of this hart.",
+)
+def _examine(interpreter: Interpreter, rest: str) -> None:
+    found = _FORMAT.match(rest)
+    count, kind, size_name = (found[1], found[2], found[3]) if found is not None else ("", "", "")
+    address = interpreter.value(rest[found.end() :] if found is not None else rest)
+    units = min(int(count or 1), _MOST)
+    if kind == "i":
+        _show_code(interpreter, address, units)
+        return
+    size = 1 if kind in ("c", "s") and not size_name else _SIZES[size_name or "g"]
+    if kind == "s":
+        data = _bytes(interpreter, address, 256, partly=True)
+        interpreter.say(f"{address:#x}: {data.split(bytes(1))[0].decode(errors='replace')!r}")
+        return
+    data = _bytes(interpreter, address, units * size)
+    for start in range(0, len(data), 16):
+        row = data[start : start + 16]
+        values = [int.from_bytes(row[i : i + size], "little") for i in range(0, len(row), size)]
+        name = interpreter.symbols.name(address + start)
+        interpreter.say(f"{address + start:#x} <{name}>: " + " ".join(_shown(v, kind, size) for v in values))
+
+
+def _shown(value: int, kind: str, size: int) -> str:
+    if kind == "d":
+        return str(value - (1 << 8 * size) if value >> (8 * size - 1) else value)
+    if kind == "u":
+        return str(value)
+    if kind == "c":
+        return repr(chr(value & 0xFF))
+    return f"{value:#0{2 * size + 2}x}"
+
+
+def _bytes(interpreter: Interpreter, address: int, length: int, *, partly: bool = False) -> bytes:
+    machine, hart = interpreter.session.machine, interpreter.hart
+    data = machine.read_virtual(hart, address, length)
+    if data is None and partly:
+        data = machine.read_virtual(hart, address, min(length, 4096 - address % 4096))
+    if data is None:
+        raise ReplugError(f"{address:#x}: hart {hart} has no memory there, or not {length} bytes of it")
+    return data
+
+
+@command("physical", "xp", group=GROUP, usage="ADDRESS [BYTES]", help="RAM by physical address.")
+def _physical(interpreter: Interpreter, rest: str) -> None:
+    place, _, length = rest.partition(" ")
+    address = interpreter.value(place)
+    data = interpreter.session.machine.read_physical(address, min(interpreter.value(length or "16"), _MOST))
+    for start in range(0, len(data), 16):
+        interpreter.say(f"{address + start:#x}: {data[start : start + 16].hex(' ')}")
+
+
+@command(
+    "disassemble", "disas", group=GROUP, usage="[ADDRESS] [N]", help="Code from there, or around the pc."
+)
+def _disassemble(interpreter: Interpreter, rest: str) -> None:
+    place, _, count = rest.partition(" ")
+    address = interpreter.value(place) if place else interpreter.session.engine.get_pc(interpreter.hart)
+    _show_code(interpreter, address, min(interpreter.value(count) if count else 8, _MOST))
+
+
+def _show_code(interpreter: Interpreter, address: int, count: int) -> None:
+    engine = interpreter.session.engine
+    pc = engine.get_pc(interpreter.hart)
+    data = _bytes(interpreter, address, 4 * count, partly=True)
+    for number, each in enumerate(disassemble(data, address, bits=engine.config.xlen)):
+        if number == count:
+            break
+        mark = "=>" if each.address == pc else "  "
+        interpreter.say(f"{mark} {each.address:#x} <{interpreter.symbols.name(each.address)}>: {each}")
+
+
+@command("info symbol", group=GROUP, usage="ADDRESS", help="Symbol and source line of an address.")
+def _symbol(interpreter: Interpreter, rest: str) -> None:
+    address = interpreter.value(rest)
+    line = interpreter.symbols.line(address)
+    place = f" at {line[0]}:{line[1]}" if line is not None else ""
+    interpreter.say(f"{address:#x} <{interpreter.symbols.name(address)}>{place}")
+
+
+@command(
+    "translate", group=GROUP, usage="ADDRESS", help="The physical address of a virtual one of this hart."
+)
+def _translate(interpreter: Interpreter, rest: str) -> None:
+    address = interpreter.value(rest)
+    physical = interpreter.session.engine.translate(interpreter.hart, address)
+    where = "nothing is mapped there" if physical is None else f"physical {physical:#x}"
+    interpreter.say(f"{address:#x}: {where}")
+
+
+@command("hash", group=GROUP, help="128 bits over the whole state of the machine.")
+def _hash(interpreter: Interpreter, _rest: str) -> None:
+    interpreter.say(interpreter.session.machine.state_hash())
+
+
+@command("snapshot", "info history", group=GROUP, help="The checkpoints that going back starts from.")
+def _history(interpreter: Interpreter, _rest: str) -> None:
+    history = interpreter.session.history
+    interpreter.say(f"{len(history)} checkpoints, {history.bytes / (1 << 20):.1f} MiB, at instructions")
+    interpreter.say(", ".join(f"{each.instructions:,}" for each in history.checkpoints))
+
+
+@command("schedule", group=GROUP, help="Whose turn it is, and what was done against the schedule.")
+def _schedule(interpreter: Interpreter, _rest: str) -> None:
+    session = interpreter.session
+    engine = session.engine
+    interpreter.say(
+        f"round {engine.rounds:,}, hart {engine.next_hart}'s turn, {engine.slice_left:,} instructions of its "
+        f"slice of {engine.config.quantum:,} left"
+    )
+    for switch in session.timeline.switches:
+        interpreter.say(f"against the schedule: hart {switch.hart} from step {switch.step:,} on")
+
+
+@command("token", group=GROUP, help="The text that repeats this run, up to the farthest state reached.")
+def _token(interpreter: Interpreter, _rest: str) -> None:
+    token = interpreter.session.token()
+    if token is None:
+        raise ReplugError("no token can name this run: something was edited, or stepped against the schedule")
+    interpreter.say(token.encode())

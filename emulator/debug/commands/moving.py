@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Commands that move through the run, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from emulator.debug.commands.registry import command
+from emulator.debug.records import Stop, StopKind
+from emulator.engine import Access
+from emulator.errors import ReplugError
+
+if TYPE_CHECKING:
+    from emulator.debug.commands.interpreter import Interpreter
+
+FORWARD, BACKWARD = "Going forward", "Going back"
+_LONGEST_LINE = 100_000  # steps, when a source line is to be left
+_RA, _SP = 1, 2
+
+
+def repeated(interpreter: Interpreter, rest: str, move: Callable[[], Stop]) -> None:
+    """Move so often, or until something else stops it, and report."""
+    for _ in range(interpreter.count(rest)):
+        stop = move()
+        if stop.kind is not StopKind.STEP:
+            break
+    interpreter.report(stop)
+
+
+@command("stepi", "si", group=FORWARD, usage="[N]", help="One instruction (or trap) of this hart.")
+def _stepi(interpreter: Interpreter, rest: str) -> None:
+    repeated(interpreter, rest, lambda: interpreter.session.step_hart(interpreter.hart))
+
+
+@command(
+    "step-machine", "sm", group=FORWARD, usage="[N]", help="One instruction of whichever hart's turn it is."
+)
+def _step_machine(interpreter: Interpreter, rest: str) -> None:
+    interpreter.report(interpreter.session.step_machine(interpreter.count(rest)))
+
+
+@command(
+    "step-alone",
+    "sa",
+    group=FORWARD,
+    usage="[N]",
+    help="One instruction of this hart; the others stand still.",
+)
+def _step_alone(interpreter: Interpreter, rest: str) -> None:
+    interpreter.report(interpreter.session.step_hart_alone(interpreter.hart, interpreter.count(rest)))
+
+
+@command("step", "s", group=FORWARD, usage="[N]", help="To another source line, into calls.")
+def _step(interpreter: Interpreter, rest: str) -> None:
+    session = interpreter.session
+    repeated(interpreter, rest, lambda: _leave_line(interpreter, lambda: session.step_hart(interpreter.hart)))
+
+
+@command("nexti", "ni", group=FORWARD, usage="[N]", help="One instruction, over a call.")
+def _nexti(interpreter: Interpreter, rest: str) -> None:
+    repeated(interpreter, rest, lambda: _over(interpreter))
+
+
+@command("next", "n", group=FORWARD, usage="[N]", help="To another source line, over calls.")
+def _next(interpreter: Interpreter, rest: str) -> None:
+    repeated(interpreter, rest, lambda: _leave_line(interpreter, lambda: _over(interpreter)))
+
+
+@command("finish", "fin", group=FORWARD, help="Until this function returns (to where ra points now).")
+def _finish(interpreter: Interpreter, _rest: str) -> None:
+    session, hart = interpreter.session, interpreter.hart
+    sp = session.engine.get_x(hart, _SP)
+    interpreter.report(_run_to(interpreter, session.engine.get_x(hart, _RA), f"$sp >= {sp}"))
+
+
+@command("continue", "c", group=FORWARD, help="Until something stops it.")
+def _continue(interpreter: Interpreter, _rest: str) -> None:
+    interpreter.report(interpreter.session.run())
+
+
+@command("until", "u", "advance", group=FORWARD, usage="ADDRESS", help="Until any hart comes there.")
+def _until(interpreter: Interpreter, rest: str) -> None:
+    session = interpreter.session
+    session.break_at(interpreter.value(rest), temporary=True, text=rest)
+    interpreter.report(session.run())
+
+
+@command("run-for", group=FORWARD, usage="N", help="So many steps of all harts.")
+def _run_for(interpreter: Interpreter, rest: str) -> None:
+    interpreter.report(interpreter.session.step_machine(interpreter.count(rest)))
+
+
+@command("reverse-stepi", "rsi", group=BACKWARD, usage="[N]", help="To in front of what this hart did last.")
+def _reverse_stepi(interpreter: Interpreter, rest: str) -> None:
+    repeated(interpreter, rest, lambda: interpreter.session.reverse_step_hart(interpreter.hart))
+
+
+@command(
+    "reverse-step-machine",
+    "rsm",
+    group=BACKWARD,
+    usage="[N]",
+    help="One step back of whichever hart made it.",
+)
+def _reverse_step_machine(interpreter: Interpreter, rest: str) -> None:
+    interpreter.report(interpreter.session.reverse_step_machine(interpreter.count(rest)))
+
+
+@command("reverse-step", "rs", group=BACKWARD, usage="[N]", help="Back to another source line, into calls.")
+def _reverse_step(interpreter: Interpreter, rest: str) -> None:
+    session = interpreter.session
+    repeated(
+        interpreter,
+        rest,
+        lambda: _leave_line(interpreter, lambda: session.reverse_step_hart(interpreter.hart)),
+    )
+
+
+@command("reverse-nexti", "rni", group=BACKWARD, usage="[N]", help="One instruction back, over a call.")
+def _reverse_nexti(interpreter: Interpreter, rest: str) -> None:
+    repeated(interpreter, rest, lambda: _back_over(interpreter))
+
+
+@command("reverse-next", "rn", group=BACKWARD, usage="[N]", help="Back to another source line, over calls.")
+def _reverse_next(interpreter: Interpreter, rest: str) -> None:
+    repeated(interpreter, rest, lambda: _leave_line(interpreter, lambda: _back_over(interpreter)))
+
+
+@command("reverse-finish", "rfin", group=BACKWARD, help="Back to the call of this function.")
+def _reverse_finish(interpreter: Interpreter, _rest: str) -> None:
+    session, hart = interpreter.session, interpreter.hart
+    pc = session.engine.get_pc(hart)
+    found = interpreter.symbols.at(pc)
+    if found is None:
+        raise ReplugError(f"{pc:#x}: no symbol says where this function begins")
+    if found[1]:
+        stop = session.last_execution(pc - found[1], frozenset((hart,)))
+        if stop.kind is StopKind.START:
+            interpreter.report(stop)
+            return
+    interpreter.report(session.reverse_step_hart(hart))
+
+
+@command(
+    "reverse-continue", "rc", group=BACKWARD, help="Back, until something stops it; to the start at last."
+)
+def _reverse_continue(interpreter: Interpreter, _rest: str) -> None:
+    interpreter.report(interpreter.session.reverse())
+
+
+@command("when", group=BACKWARD, help="Which state this is.")
+def _when(interpreter: Interpreter, _rest: str) -> None:
+    session = interpreter.session
+    here, head = session.position, session.head
+    interpreter.say(
+        f"instruction {here.instructions:,} (step {here.step:,}: {here.traps:,} traps), "
+        f"virtual time {session.engine.now:,} ns"
+    )
+    if session.in_the_past:
+        interpreter.say(
+            f"in the past: instruction {head.instructions:,} (step {head.step:,}) has been reached"
+        )
+
+
+@command("goto", group=BACKWARD, usage="N | start | end | step N", help="To a state, back or forward.")
+def _goto(interpreter: Interpreter, rest: str) -> None:
+    session = interpreter.session
+    word, _, number = rest.partition(" ")
+    if word == "start":
+        stop = session.goto(0)
+    elif word == "end":
+        stop = session.goto(session.head.step)
+    elif word == "step" and number:
+        stop = session.goto(interpreter.value(number))
+    else:
+        stop = session.goto_instruction(interpreter.value(rest.replace(",", "")))
+    interpreter.report(stop)
+
+
+@command(
+    "last",
+    group=BACKWARD,
+    usage="write|read|access ADDRESS [LENGTH] | exec ADDRESS",
+    help="Back to who touched an address last, or to when it was last executed.",
+)
+def _last(interpreter: Interpreter, rest: str) -> None:
+    session, hart = interpreter.session, interpreter.hart
+    word, _, place = rest.partition(" ")
+    kinds = {"write": Access.WRITE, "read": Access.READ, "access": Access.READ | Access.WRITE}
+    if word == "exec":
+        stop = session.last_execution(interpreter.value(place))
+    else:
+        kind = next((kinds[name] for name in kinds if word and name.startswith(word)), None)
+        if kind is None:
+            kind, place = Access.WRITE, rest
+        address, length = _place(interpreter, place)
+        stop = session.last_access(address, length, kind, hart)
+    interpreter.report(stop)
+
+
+def _place(interpreter: Interpreter, text: str) -> tuple[int, int]:
+    """ADDRESS [LENGTH], in one or two expressions; the symbol's size, else 8 bytes, if no length is given."""
+    place, comma, length = text.partition(",")
+    if not comma and " " in text.strip():
+        place, _, length = text.strip().rpartition(" ")
+        if place.rstrip()[-1:] in "+-*/&|^<>=(":
+            place, length = text, ""
+    size = interpreter.value(length) if length.strip() else interpreter.symbols.size(place.strip()) or 8
+    return interpreter.value(place), size if size <= 64 or length.strip() else 8
+
+
+# --- lines and calls ---
+
+
+def _leave_line(interpreter: Interpreter, move: Callable[[], Stop]) -> Stop:
+    """Move until the hart is on another source line (or at code without one)."""
+    hart, engine = interpreter.hart, interpreter.session.engine
+    line = interpreter.symbols.line(engine.get_pc(hart))
+    for _ in range(_LONGEST_LINE):
+        stop = move()
+        if stop.kind is not StopKind.STEP or line is None:
+            return stop
+        if interpreter.symbols.line(engine.get_pc(hart)) not in (None, line):
+            return stop
+    return stop
+
+
+def _call_length(interpreter: Interpreter, address: int) -> int:
+    """Bytes of the call instruction at an address; 0: it is none."""
+    code = interpreter.session.machine.read_virtual(interpreter.hart, address, 2)
+    if code is None:
+        return 0
+    parcel = int.from_bytes(code, "little")
+    if parcel & 0x7F in (0x6F, 0x67) and parcel >> 7 & 0x1F == _RA:
+        return 4
+    if parcel & 0xF07F == 0x9002 and parcel >> 7 & 0x1F:
+        return 2  # c.jalr
+    return 2 if parcel & 0xE003 == 0x2001 and interpreter.session.engine.config.xlen == 32 else 0
+
+
+def _run_to(interpreter: Interpreter, address: int, condition: str) -> Stop:
+    """Forward until this hart is there and the condition holds; other breakpoints stop it as well."""
+    session = interpreter.session
+    made = session.break_at(address, harts=frozenset((interpreter.hart,)), condition=condition)
+    try:
+        stop = session.run()
+    finally:
+        session.breakpoints.remove(made.number)
+    if stop.breakpoint is made:
+        return Stop(StopKind.STEP, stop.position, stop.hart)
+    return stop
+
+
+def _over(interpreter: Interpreter) -> Stop:
+    session, hart = interpreter.session, interpreter.hart
+    pc, sp = session.engine.get_pc(hart), session.engine.get_x(hart, _SP)
+    length = _call_length(interpreter, pc)
+    if length == 0:
+        return session.step_hart(hart)
+    return _run_to(interpreter, pc + length, f"$sp >= {sp}")
+
+
+def _back_over(interpreter: Interpreter) -> Stop:
+    session, hart = interpreter.session, interpreter.hart
+    pc = session.engine.get_pc(hart)
+    stop = session.reverse_step_hart(hart)
+    before = session.engine.get_pc(hart)
+    if stop.kind is not StopKind.STEP or pc - 4 <= before < pc:
+        return stop
+    for length in (4, 2):  # did a call return to where it was?
+        if _call_length(interpreter, pc - length) == length:
+            return session.last_execution(pc - length, frozenset((hart,)))
+    return stop

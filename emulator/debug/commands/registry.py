@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Declaring commands, and finding them by what a user types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emulator.errors import ReplugError
+
+if TYPE_CHECKING:
+    from emulator.debug.commands.interpreter import Interpreter
+
+Action = Callable[["Interpreter", str], None]
+
+
+@dataclass(frozen=True)
+class Command:
+    """names: the first is its own, others are short for it; usage: its arguments; help: one line or more."""
+
+    names: tuple[str, ...]
+    group: str
+    usage: str
+    help: str
+    action: Action
+
+
+_FORMAT = re.compile(r"^(\w+)/")  # x/4g is x with /4g
+_commands: dict[str, Command] = {}
+_by_any_name: dict[str, Command] = {}
+
+
+def command(*names: str, group: str, usage: str = "", help: str) -> Callable[[Action], Action]:
+    """Declares a function as a command."""
+
+    def declare(action: Action) -> Action:
+        made = Command(names, group, usage, help, action)
+        _commands[names[0]] = made
+        for name in names:
+            assert name not in _by_any_name, name
+            _by_any_name[name] = made
+        return action
+
+    return declare
+
+
+def commands() -> list[Command]:
+    """All there are."""
+    return list(_commands.values())
+
+
+def find(line: str) -> tuple[Command, str]:
+    """The command that a line begins with (a name of up to three words, or a prefix of one), and the rest.
+
+    ReplugError when there is none, or several.
+    """
+    line = _FORMAT.sub(r"\1 /", line)
+    words = line.split()
+    for count in (3, 2, 1):
+        name = " ".join(words[:count])
+        if len(words) >= count and name in _by_any_name:
+            return _by_any_name[name], _behind(line, count)
+    for count in (3, 2, 1):
+        name = " ".join(words[:count])
+        matching = {m.names[0] for n, m in _by_any_name.items() if _abbreviates(name, n)}
+        if len(words) >= count and len(matching) == 1:
+            return _commands[matching.pop()], _behind(line, count)
+        if len(words) >= count and matching:
+            raise ReplugError(f"{name}: could be any of {', '.join(sorted(matching))}")
+    raise ReplugError(f"{words[0]}: no such command (help lists them)")
+
+
+def _abbreviates(name: str, full: str) -> bool:
+    typed, words = name.split(), full.split()
+    return len(typed) == len(words) and all(w.startswith(t) for t, w in zip(typed, words, strict=True))
+
+
+def _behind(line: str, words: int) -> str:
+    parts = line.split(None, words)
+    return parts[words].strip() if len(parts) > words else ""
+
+
+def completions(prefix: str) -> list[str]:
+    """Names that begin so."""
+    return sorted(name for name in _by_any_name if name.startswith(prefix))
+
+
+def help_text(name: str) -> str:
+    """Of one command, or of all."""
+    if name:
+        found, _ = find(name)
+        also = f"\nalso: {', '.join(found.names[1:])}" if len(found.names) > 1 else ""
+        return f"{found.names[0]} {found.usage}".rstrip() + f"\n{found.help}{also}"
+    lines = []
+    groups = dict.fromkeys(each.group for each in commands())
+    for group in groups:
+        lines.append(f"{group}:")
+        for each in commands():
+            if each.group == group:
+                left = f"{each.names[0]} {each.usage}".rstrip()
+                lines.append(f"  {left:<38} {each.help.splitlines()[0]}")
+    return "\n".join(lines)

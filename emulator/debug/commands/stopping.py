@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Commands for breakpoints and watchpoints."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from emulator.debug.commands.registry import command
+from emulator.debug.records import Breakpoint
+from emulator.engine import Access
+from emulator.errors import ReplugError
+
+if TYPE_CHECKING:
+    from emulator.debug.commands.interpreter import Interpreter
+
+GROUP = "Breakpoints and watchpoints"
+_QUALIFIERS = re.compile(r"\s+(hart|space|if)\s+")
+
+
+def _set_break(interpreter: Interpreter, rest: str, *, temporary: bool) -> None:
+    place, _, condition = rest.partition(" if ")
+    parts = _QUALIFIERS.split(" " + place.strip())
+    harts, satp = None, None
+    for word, value in zip(parts[1::2], parts[2::2], strict=True):
+        if word == "hart":
+            harts = frozenset((_hart(interpreter, value),))
+        elif word == "space":
+            satp = interpreter.value(value)
+    text = parts[0].strip().lstrip("*") if parts[0].strip().startswith("*") else parts[0].strip()
+    address = interpreter.value(text) if text else interpreter.session.engine.get_pc(interpreter.hart)
+    if condition:
+        interpreter.evaluator.value(condition, interpreter.hart)  # says now what is wrong with it
+    made = interpreter.session.break_at(
+        address, harts=harts, satp=satp, condition=condition.strip() or None, temporary=temporary, text=text
+    )
+    interpreter.say(f"breakpoint {made.number} at {address:#x} <{interpreter.symbols.name(address)}>")
+
+
+def _hart(interpreter: Interpreter, text: str) -> int:
+    hart = interpreter.value(text)
+    if hart >= interpreter.session.machine.harts:
+        raise ReplugError(f"hart {hart}: the machine has harts 0 to {interpreter.session.machine.harts - 1}")
+    return hart
+
+
+@command(
+    "break",
+    "b",
+    group=GROUP,
+    usage="[ADDRESS] [hart N] [space SATP] [if CONDITION]",
+    help="Stop in front of an instruction.",
+)
+def _break(interpreter: Interpreter, rest: str) -> None:
+    _set_break(interpreter, rest, temporary=False)
+
+
+@command("tbreak", "tb", group=GROUP, usage="[ADDRESS] ...", help="The same, once.")
+def _tbreak(interpreter: Interpreter, rest: str) -> None:
+    _set_break(interpreter, rest, temporary=True)
+
+
+def _set_watch(interpreter: Interpreter, rest: str, kind: Access) -> None:
+    place, _, condition = rest.partition(" if ")
+    session = interpreter.session
+    if place.strip().startswith("$"):
+        register = interpreter.evaluator.registers.find(place.strip()[1:])
+        if register is None or register.group not in ("x", "f"):
+            raise ReplugError(f"{place.strip()}: integer and floating-point registers can be watched")
+        index = register.index + (32 if register.group == "f" else 0)
+        made = session.watch_register(interpreter.hart, index, text=place.strip())
+        interpreter.say(f"watchpoint {made.number}: {place.strip()} of hart {interpreter.hart}")
+        return
+    where, _, length = place.partition(",")
+    name = where.strip().lstrip("*&")
+    size = interpreter.value(length) if length.strip() else interpreter.symbols.size(name) or 8
+    address = interpreter.value(name)
+    if condition:
+        interpreter.evaluator.value(condition, interpreter.hart)
+    made = session.watch(
+        address,
+        size if size <= 64 or length.strip() else 8,
+        kind,
+        hart=interpreter.hart,
+        condition=condition.strip() or None,
+        text=place.strip(),
+    )
+    interpreter.say(f"watchpoint {made.number}: {made.length} bytes at {address:#x}")
+
+
+@command(
+    "watch",
+    group=GROUP,
+    usage="ADDRESS[, LENGTH] [if CONDITION] | $REGISTER",
+    help="Stop behind an instruction that writes there.",
+)
+def _watch(interpreter: Interpreter, rest: str) -> None:
+    _set_watch(interpreter, rest, Access.WRITE)
+
+
+@command("rwatch", group=GROUP, usage="ADDRESS[, LENGTH]", help="... that reads there.")
+def _rwatch(interpreter: Interpreter, rest: str) -> None:
+    _set_watch(interpreter, rest, Access.READ)
+
+
+@command("awatch", group=GROUP, usage="ADDRESS[, LENGTH]", help="... that reads or writes there.")
+def _awatch(interpreter: Interpreter, rest: str) -> None:
+    _set_watch(interpreter, rest, Access.READ | Access.WRITE)
+
+
+def _chosen(interpreter: Interpreter, rest: str) -> list[Breakpoint]:
+    if not rest:
+        return list(interpreter.session.breakpoints)
+    found = []
+    for word in rest.split():
+        breakpoint = interpreter.session.breakpoints.get(interpreter.value(word))
+        if breakpoint is None:
+            raise ReplugError(f"no breakpoint or watchpoint {word}")
+        found.append(breakpoint)
+    return found
+
+
+@command("delete", "d", group=GROUP, usage="[NUMBER...]", help="Remove them, or all.")
+def _delete(interpreter: Interpreter, rest: str) -> None:
+    for breakpoint in _chosen(interpreter, rest):
+        interpreter.session.breakpoints.remove(breakpoint.number)
+
+
+@command("enable", group=GROUP, usage="[NUMBER...]", help="Let them stop the run again.")
+def _enable(interpreter: Interpreter, rest: str) -> None:
+    for breakpoint in _chosen(interpreter, rest):
+        breakpoint.enabled = True
+
+
+@command("disable", group=GROUP, usage="[NUMBER...]", help="Keep them, and let them stop nothing.")
+def _disable(interpreter: Interpreter, rest: str) -> None:
+    for breakpoint in _chosen(interpreter, rest):
+        breakpoint.enabled = False
+
+
+@command(
+    "condition", group=GROUP, usage="NUMBER [EXPRESSION]", help="Stop only if it is not 0; none: always."
+)
+def _condition(interpreter: Interpreter, rest: str) -> None:
+    number, _, text = rest.partition(" ")
+    for breakpoint in _chosen(interpreter, number):
+        if text.strip():
+            interpreter.evaluator.value(text, interpreter.hart)
+        breakpoint.condition = text.strip() or None
+
+
+@command("ignore", group=GROUP, usage="NUMBER COUNT", help="Pass over so many hits.")
+def _ignore(interpreter: Interpreter, rest: str) -> None:
+    number, _, count = rest.partition(" ")
+    for breakpoint in _chosen(interpreter, number):
+        breakpoint.ignore = interpreter.count(count)
+
+
+@command("info breakpoints", "info watchpoints", group=GROUP, help="All that are set.")
+def _info(interpreter: Interpreter, _rest: str) -> None:
+    kinds = {
+        Access.EXECUTE: "break",
+        Access.WRITE: "watch",
+        Access.READ: "rwatch",
+        Access.REGISTER: "register",
+    }
+    for each in interpreter.session.breakpoints:
+        kind = kinds.get(each.kind, "awatch")
+        place = each.text if each.kind is Access.REGISTER else f"{each.address:#x}"
+        name = "" if each.kind is Access.REGISTER else f" <{interpreter.symbols.name(each.address)}>"
+        extra = [f"if {each.condition}"] if each.condition else []
+        extra += [f"hart {hart}" for hart in sorted(each.harts or ())]
+        extra += [] if each.enabled else ["disabled"]
+        interpreter.say(
+            f"{each.number:>3}  {kind:<9} {place}{name}  hits {each.hits}  {', '.join(extra)}".rstrip()
+        )
+    if not len(interpreter.session.breakpoints):
+        interpreter.say("none")
