@@ -167,6 +167,8 @@ def _when(interpreter: Interpreter, _rest: str) -> None:
 def _goto(interpreter: Interpreter, rest: str) -> None:
     session = interpreter.session
     word, _, number = rest.partition(" ")
+    if not rest or word.startswith("-"):
+        raise ReplugError("goto an instruction from 0 on, `start` or `end`")
     if word == "start":
         stop = session.goto(0)
     elif word == "end":

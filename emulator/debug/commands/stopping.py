@@ -152,6 +152,8 @@ def _condition(interpreter: Interpreter, rest: str) -> None:
 @command("ignore", group=GROUP, usage="NUMBER COUNT", help="Pass over so many hits.")
 def _ignore(interpreter: Interpreter, rest: str) -> None:
     number, _, count = rest.partition(" ")
+    if not count.strip():
+        raise ReplugError("ignore NUMBER COUNT")
     for breakpoint in _chosen(interpreter, number):
         breakpoint.ignore = interpreter.count(count)
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`replug debug` with commands from stdin and from files."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Guest = Callable[[str], Path]
+
+PROGRAM = """
+        la s0, counter
+        li s1, 0
+    again:
+        addi s1, s1, 1
+        sd s1, 0(s0)
+        call leaf
+        li t0, 300
+        bne s1, t0, again
+        li t1, 0x100000
+        li t2, 0x5555
+        sw t2, 0(t1)
+        j .
+    .globl leaf
+    leaf:
+        addi a0, a0, 1
+        addi a0, a0, 2
+        ret
+        .data
+        .balign 8
+        .globl counter
+    counter: .dword 0
+"""
+
+
+def _debug(*arguments: str, commands: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "emulator.cli.main", "debug", *arguments],
+        input=commands,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def program(guest: Guest) -> str:
+    return str(guest(PROGRAM))
+
+
+def _said(program: str, *commands: str) -> list[str]:
+    done = _debug(program, "--batch", commands="\n".join(commands))
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout.splitlines()
+
+
+def test_stop_look_and_go_back(program: str) -> None:
+    said = _said(
+        program,
+        "break leaf if $s1 == 7",
+        "continue",
+        "p $s1",
+        "p *counter",
+        "nexti",
+        "reverse-stepi",
+        "last write counter",
+        "p *counter",
+        "goto start",
+        "when",
+    )
+    assert "7 = 0x7" in said
+    assert said.count("7 = 0x7") == 2 and "6 = 0x6" in said  # before it was written
+    assert any(line.startswith("watchpoint") and "is about to be written" in line for line in said)
+    assert any(line.startswith("instruction 0 ") for line in said)
+
+
+def test_next_goes_over_calls_in_both_directions(program: str) -> None:
+    said = _said(program, "until leaf", "finish", "reverse-nexti", "nexti", "reverse-finish", "info harts")
+    places = [line.split("<")[1].split(">")[0] for line in said if line.startswith("hart 0")]
+    assert places[0] == "leaf"
+    assert places[1] == places[3] and places[2] == "again+8"
+
+
+def test_the_end_and_an_edit_in_the_past(program: str) -> None:
+    said = _said(program, "continue", "p $s1", "goto 20", "set $s1 = 298", "continue", "p $a0")
+    assert said[0].startswith("the guest has ended, status 0")
+    assert "300 = 0x12c" in said
+    assert any("begins a new timeline" in line for line in said)
+    assert int(next(line for line in said[::-1] if " = " in line).split(" = ")[0]) < 30
+
+
+def test_breakpoints_are_managed(program: str) -> None:
+    said = _said(
+        program,
+        "break leaf",
+        "watch counter",
+        "info breakpoints",
+        "disable 2",
+        "ignore 1 4",
+        "continue",
+        "p $s1",
+        "delete",
+        "info breakpoints",
+    )
+    assert "5 = 0x5" in said and said[-1] == "none"
+
+
+def test_a_recorded_run_is_opened(program: str) -> None:
+    token = _said(program, "goto 500", "token")[-1]
+    done = _debug(
+        program, "--replay", token, "--batch", commands="continue\nwhen\nreverse-step-machine 3\nwhen\n"
+    )
+    assert done.returncode == 0, done
+    assert "the recorded run was cut here, instruction 500" in done.stdout
+    assert "instruction 497 " in done.stdout
+
+
+def test_commands_from_a_file_and_help(program: str, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(
+        "# it\nhelp reverse-continue\nx/2g counter\nx/2i $pc\ninfo registers pc s1\nsource nowhere\n"
+    )
+    done = _debug(program, "--batch", "--command", str(script))
+    assert done.returncode == 2
+    assert "reverse-continue" in done.stdout and "0x0000000000000000" in done.stdout
+    assert "script:6: nowhere: No such file" in done.stderr
+
+
+BAD = """
+nonsense
+p
+p $x99
+p 1 +
+p (2
+p nothing_there
+p 1/0
+x 0x10
+x/i 0x10
+set $zero = 1
+set 0x10 = 1
+goto -1
+delete 7
+hart 9
+break leaf hart 4
+last write
+step 0
+ignore
+info descriptors
+info locks
+assemble again frobnicate
+condition 1 $x
+add-symbol-file /nowhere
+""".strip()
+
+
+def test_what_cannot_be_done_is_one_line_and_the_session_goes_on(program: str) -> None:
+    done = _debug(program, commands=f"{BAD}\nwhen\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = done.stdout.splitlines()
+    assert [line[:7] for line in said[:-1]] == ["error: "] * len(BAD.splitlines()), said
+    assert said[-1].startswith("instruction 0 ")
+    batch = _debug(program, "--batch", commands="p nothing_there\nwhen\n")
+    assert batch.returncode == 2 and batch.stdout == ""
+    assert batch.stderr == "replug: nothing_there: there is no such symbol\n"
+
+
+def test_bad_options(program: str) -> None:
+    for arguments in (["--gdb", "x"], ["--gdb", "1.2.3.4:1"], ["--command", "/nowhere"], ["/nowhere"]):
+        done = _debug(program, *arguments) if arguments != ["/nowhere"] else _debug("/nowhere")
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done
