@@ -139,6 +139,7 @@ supervisor_handler:
     csrr t1, sip
     MIX t1
     csrr t1, sie
+    andi t1, t1, ALL                    # AIA has more
     MIX t1
     csrw sie, zero                      # back to M-mode
     ecall

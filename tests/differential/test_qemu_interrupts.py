@@ -32,8 +32,8 @@ def test_interrupts_as_on_qemu(xlen: int, tmp_path: Path, host_tool: Callable[[s
     assert (outcome.reason, outcome.status) == ("exit", 0), (outcome, console[-200:])
     # Without AIA it would take the lowest number first, which is not the manual's order.
     done = subprocess.run(
-        [qemu, "-machine", "virt", "-cpu", f"rv{xlen},x-smaia=true,x-ssaia=true", "-bios", "none", "-nographic",
-         "-kernel", str(image)],
+        [qemu, "-machine", "virt", "-cpu", f"rv{xlen},x-smaia=true,x-ssaia=true", "-bios", "none",
+         "-nographic", "-kernel", str(image)],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
     )  # fmt: skip
     ours, theirs = console.decode().split(), done.stdout.decode().split()
