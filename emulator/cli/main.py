@@ -21,6 +21,7 @@ COMMANDS = {
     "boot": "emulator.cli.boot:boot",
     "cycles": "emulator.cli.cycles:cycles",
     "debug": "emulator.cli.debug:debug",
+    "sweep": "emulator.cli.sweep:sweep",
     "bench": "emulator.cli.bench:bench",
     "conform": "emulator.cli.conform:conform",
     "build": "emulator.cli.build:build",

@@ -86,22 +86,25 @@ static void *grown(void *memory, size_t count, size_t size)
     return result;
 }
 
-static uint64_t hash_bytes(const void *data, size_t length)
+static uint64_t hash_words(const void *data, size_t words)
 {
-    const uint8_t *bytes = data;
-    uint64_t hash = 0xcbf29ce484222325ull;
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3ull;
-    return hash ^ hash >> 29;
+    uint64_t hash = 0, word;
+    for (size_t i = 0; i < words; i++) {
+        memcpy(&word, (const char *)data + i * sizeof word, sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 32;
+    }
+    return hash;
 }
 
 /* --- rows and their profiles ------------------------------------------------------------------------------------ */
 
 static const size_t key_length = offsetof(replug_path_row, calls);
+_Static_assert(offsetof(replug_path_row, calls) % sizeof(uint64_t) == 0, "hashed by words");
 
 static void index_row(struct paths *paths, uint32_t row)
 {
-    uint32_t at = (uint32_t)hash_bytes(&paths->rows[row], key_length) & (paths->row_index_size - 1);
+    uint32_t at = (uint32_t)hash_words(&paths->rows[row], key_length / sizeof(uint64_t)) & (paths->row_index_size - 1);
     while (paths->row_index[at] != 0)
         at = (at + 1) & (paths->row_index_size - 1);
     paths->row_index[at] = row + 1;
@@ -120,7 +123,7 @@ static uint32_t find_row(struct paths *paths, const replug_path_row *key)
         for (uint32_t row = 0; row < paths->row_count; row++)
             index_row(paths, row);
     }
-    at = (uint32_t)hash_bytes(key, key_length) & (paths->row_index_size - 1);
+    at = (uint32_t)hash_words(key, key_length / sizeof(uint64_t)) & (paths->row_index_size - 1);
     for (; paths->row_index[at] != 0; at = (at + 1) & (paths->row_index_size - 1)) {
         const uint32_t row = paths->row_index[at] - 1;
         if (memcmp(&paths->rows[row], key, key_length) == 0)
@@ -139,14 +142,8 @@ static uint32_t find_row(struct paths *paths, const replug_path_row *key)
 
 static uint64_t *slot_of(uint64_t *table, uint32_t capacity, uint32_t words, const uint64_t *profile)
 {
-    uint64_t hash = 0;
-    uint32_t at;
+    uint32_t at = (uint32_t)hash_words(profile + 1, words - 1) & (capacity - 1);
 
-    for (uint32_t i = 1; i < words; i++) {
-        hash = (hash ^ profile[i]) * 0x9e3779b97f4a7c15ull;
-        hash ^= hash >> 32;
-    }
-    at = (uint32_t)hash & (capacity - 1);
     while (table[(size_t)at * words] != 0 && memcmp(&table[(size_t)at * words + 1], profile + 1, (words - 1) * sizeof *profile) != 0)
         at = (at + 1) & (capacity - 1);
     return &table[(size_t)at * words];
@@ -180,7 +177,7 @@ static void count_profile(struct paths *paths, const uint64_t *profile)
     slot[0]++;
 }
 
-static void count_cost(struct paths *paths, const replug_path_row *key, const struct parts *parts)
+static replug_path_row *count_cost(struct paths *paths, const replug_path_row *key, const struct parts *parts)
 {
     const uint32_t row = find_row(paths, key), quantities = paths->quantities;
     uint64_t profile[2 + 3 * QUANTITIES];
@@ -192,6 +189,7 @@ static void count_cost(struct paths *paths, const replug_path_row *key, const st
     memcpy(profile + 2 + quantities, parts->own.of, quantities * sizeof *profile);
     memcpy(profile + 2 + 2 * quantities, parts->interrupts.of, quantities * sizeof *profile);
     count_profile(paths, profile);
+    return &paths->rows[row];
 }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
@@ -342,8 +340,7 @@ static void end(struct paths *paths, struct thread *thread, uint32_t name, const
         return; /* it began before the marks were watched */
     close_step(thread, instance, clock);
     parts = parts_of(thread, instance, clock);
-    count_cost(paths, &instance->key, &parts);
-    take_sample(&paths->rows[find_row(paths, &instance->key)], instance, parts.total.of[0], event);
+    take_sample(count_cost(paths, &instance->key, &parts), instance, parts.total.of[0], event);
     key = instance->key;
     for (uint32_t i = 0; instance->steps != NULL && i < instance->steps->count; i++) {
         key.step = instance->steps->names[i];
