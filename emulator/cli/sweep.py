@@ -63,7 +63,7 @@ def sweep(
 
     SPEC.toml names the image, the grid (harts, quantum, memory, bootargs, disk, image, file_size), the cost
     models and, if wanted, plots; emulator/sweep/spec.py shows one. The results of single points are kept
-    beside the table: a sweep that was interrupted goes on where it was, and one whose grid has grown runs only
+    beside the table: a sweep that was interrupted goes on where it was, and one whose grid has grown runs
     what is new. Points whose image or disk has changed are run again.
 
     \b
