@@ -16,15 +16,17 @@ _HERE = Path(__file__).resolve().parent
 @cache
 def builtin_firmware(bits: int) -> Image:
     """The firmware for harts of 64 or 32 bits, assembled if it is not there yet."""
-    sources = sorted(_HERE.glob("*.S"))
-    target = build_directory() / "firmware" / f"sbi{bits}.elf"
-    return Image.open(
-        assemble(
-            sources,
-            target,
-            link_script=_HERE / "firmware.ld",
-            include=[_HERE],
-            bits=bits,
-            root=_HERE,
-        )
+    return build_firmware(_HERE, bits, build_directory() / "firmware" / f"sbi{bits}.elf")
+
+
+def build_firmware(sources: Path, bits: int, target: Path) -> Image:
+    """The firmware from the sources in a folder; ToolchainError when they do not assemble."""
+    assemble(
+        sorted(sources.glob("*.S")),
+        target,
+        link_script=sources / "firmware.ld",
+        include=[sources],
+        bits=bits,
+        root=sources,
     )
+    return Image.open(target)

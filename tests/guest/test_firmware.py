@@ -19,7 +19,7 @@ from toolchain.assemble import assemble
 PROGRAM = Path(__file__).parent / "programs/sbi"
 HARTS = 3
 TYPED = b"abc"
-CHECKS = 99
+CHECKS = 102
 
 Supervisor = Callable[[int], Path]
 

@@ -263,6 +263,7 @@ static void interrupts(void)
     while (entries[2] == before)
         ;
     check("hsm: resumes where it was told", arguments[2], 77);
+    check("hsm: without interrupts", modes[2], 0);
 }
 
 static void fences(void)
@@ -291,6 +292,15 @@ static void fences(void)
     *(shared *)entry = new;
     check("rfence: legacy sfence.vma, all harts", (word)legacy(6, 0, MAPPED), SUCCESS);
     check("rfence: hart 1 sees the new page again", ask(1, READ_MAPPED), 11);
+
+    tasks[1] = STOP; // with its paging and its interrupts on
+    until_state(1, STOPPED);
+    tasks[1] = WAIT;
+    const word before = entries[1];
+    check("hsm: start once more", (word)call(HSM, 0, 1, (word)hart_entry, 6).error, SUCCESS);
+    while (entries[1] == before)
+        ;
+    check("hsm: again no paging, no interrupts", modes[1], 0);
     check("rfence: no such hart", (word)call(RFENCE, 1, 1ul << HARTS, 0, 0).error, (word)INVALID_PARAM);
     check("rfence: no guests", (word)call(RFENCE, 3, 1, 0, 0).error, (word)NOT_SUPPORTED);
 }
