@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from emulator.bench import boot, cycles, engine, mca
+from emulator.bench import boot, cycles, debug, engine, mca
 from emulator.bench.row import Row
 from emulator.bench.table import print_table
 from emulator.cli.common import NUMBER, SIZE, check_json_target, json_option, quiet_option, say, write_json
@@ -21,11 +21,13 @@ SUITES = {
     "boot": boot.BENCHMARKS,
     "engine": engine.BENCHMARKS,
     "cycles": cycles.BENCHMARKS,
+    "debug": debug.BENCHMARKS,
     "mca": mca.BENCHMARKS,
 }
 TITLES = {
     "boot": "Whole boots, counting exactly (processor time, start-up included; ratio above 1: faster)",
     "engine": "The engine, counting exactly (processor time; ratio above 1: faster than the peer)",
+    "debug": "The debugger on our kernel, four harts (seconds of the clock; ratio above 1: faster)",
     "cycles": "What reports cost, on our kernel (processor time; ratio 0.9: a tenth of the speed is lost)",
     "mca": "The in-order model and LLVM's, cycles an instruction of random straight-line blocks",
 }
@@ -77,7 +79,8 @@ def bench(
     Unicorn and on QEMU and Spike (if they are installed; REPLUG_SPIKE names the latter), the cost of slices,
     traps, MMIO, CSRs, sleeping, address translation and counts by address.  `cycles`: what reports by
     function, by path, by line and under the cost models cost, as ratios.  `mca`: no speed, but the in-order
-    model's figures beside those of llvm-mca; --repetitions is the number of blocks.
+    model's figures beside those of llvm-mca; --repetitions is the number of blocks.  `debug`: a step back
+    after 1, 10 and 100 million steps, the search for a variable's last write, and GDB's steps.
 
     NAME is `boot`: U-Boot as firmware and under OpenSBI, and the kernel that --kernel names, on QEMU with
     -icount shift=0.
