@@ -252,7 +252,8 @@ static bool is_sane(const struct replug_machine *machine, const struct machine_s
             state.reservation_width > 8 || state.border_left > PAGE_SIZE || state.barren_traps >> 32 || state.repeated_traps >> 32 ||
             (state.reservation_physical != ~0ull && state.reservation_width != 4 && state.reservation_width != 8) ||
             (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2 || state.lingers > 1 || state.left > state.block_instructions ||
-            state.block_instructions > LONGEST_BLOCK || state.block_size > 4 * LONGEST_BLOCK)
+            state.block_instructions > LONGEST_BLOCK || state.block_size > 4 * LONGEST_BLOCK ||
+            (state.left == 0 && (state.block_pc | state.block_size | state.block_instructions) != 0))
             return false;
         const uint64_t mode = state.csr.satp >> 60;
         if (machine->config.xlen == 64 && mode != 0 && mode != 8 && mode != 9)

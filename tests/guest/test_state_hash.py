@@ -103,7 +103,7 @@ def test_each_byte_of_the_harts(machine: Machine) -> None:
         engine.restore(state)
         assert machine.state_hash() == wanted
     assert set(range(identity)) <= set(refused)
-    assert len(refused) - identity < 120, refused
+    assert len(refused) - identity < 300, refused
 
 
 def test_each_bit_of_the_csrs(machine: Machine) -> None:
