@@ -111,7 +111,8 @@ def prepare(image: Image | None, options: MachineOptions) -> Start:
     reserved = _reserved(firmware) if bios == BUILTIN else None
     isa = options.isa or Isa.default(bits)
     tree = _tree(options, isa, initrd, reserved, files)
-    tree_address = _append(pieces, "the device tree", tree, ram, 1 << 21)
+    # Kernels map it by a megapage of its own where RAM is large enough for that.
+    tree_address = _append(pieces, "the device tree", tree, ram, 1 << 21 if ram.size > 4 << 20 else 4096)
     kind = str(bios) if bios in (NO_FIRMWARE, BUILTIN) else FROM_FILE
     return Start(image or first, isa, kind, firmware, entry, tree_address, next_stage, tuple(pieces), files)
 

@@ -115,7 +115,9 @@ def test_image_that_is_not_there(replug: Replug, tmp_path: Path) -> None:
 
 def test_too_little_memory(replug: Replug, guest: Guest) -> None:
     assert "memory" in one_line(replug("boot", guest(POWER_OFF), "--memory", "64K"))
-    assert "no room in RAM" in one_line(replug("boot", guest(POWER_OFF), "--memory", "1M"))
+    assert replug("boot", guest(POWER_OFF), "--memory", "1M").returncode == 0
+    full = POWER_OFF + "\n.bss\n.skip (1 << 20) - 6144\n"
+    assert "no room in RAM for the device tree" in one_line(replug("boot", guest(full), "--memory", "1M"))
 
 
 @pytest.mark.parametrize(
