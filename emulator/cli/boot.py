@@ -299,7 +299,7 @@ def _outcome(machine: Machine, job: _Job, output: console.Output) -> Outcome:
     typing = job.token is None and console.stdin_is_terminal()
     if job.token is None and not typing:
         machine.type(_piped_input(job))
-    hint = "; Ctrl-A x leaves" if typing else ""
+    hint = " (Ctrl-A x leaves)" if typing else ""
     with Signals() as signals, Progress(machine, output, job.quiet, hint) as progress:
         if job.token is not None:
 

@@ -72,7 +72,7 @@ class Progress:
         self._instructions, self._drawn = done, now
         address = engine.get_pc(0)
         where = symbol(self._machine, address) or f"{address:#x}"
-        text = f"replug: {done:,} instructions, {speed:,.0f} million a second, hart 0 at {where}{self._hint}"
+        text = f"replug: {done:,} instructions, {speed:,.0f} MIPS{self._hint}, hart 0 at {where}"
         return Text(text, style="dim", no_wrap=True, overflow="ellipsis")
 
     def hide(self) -> None:
