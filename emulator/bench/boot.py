@@ -8,6 +8,7 @@ what somebody waits for who boots something.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -105,7 +106,8 @@ def processor_seconds(command: list[str], typed: bytes, until: bytes | None) -> 
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
     )
     assert child.stdin is not None and child.stdout is not None
-    late = threading.Timer(_LONGEST, child.kill)
+    # Not child.kill: that may reap the process, and with it the time that it took.
+    late = threading.Timer(_LONGEST, os.kill, (child.pid, signal.SIGKILL))
     late.start()
     output = bytearray()
     try:
@@ -118,7 +120,7 @@ def processor_seconds(command: list[str], typed: bytes, until: bytes | None) -> 
             output += piece
         reached = until is None or until in output
         if until is not None:
-            child.kill()
+            os.kill(child.pid, signal.SIGKILL)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     finally:

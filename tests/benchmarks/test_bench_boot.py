@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from emulator.bench import boot
 from emulator.bench.boot import CASES, BootCase, measure, our_command, processor_seconds, qemu_command
 from emulator.bench.engine import Settings
 from emulator.cli.bench import bench
@@ -46,13 +47,18 @@ def test_row(guest: Guest, qemu: str, end: str, until: bytes | None) -> None:
     assert row.peer_value is not None and row.ratio == pytest.approx(row.peer_value / row.value)
 
 
-def test_a_boot_that_does_not_come_to_its_end(guest: Guest, qemu: str) -> None:
+def test_a_boot_that_does_not_come_to_its_end(
+    guest: Guest, qemu: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing = BootCase("kernel", guest(SAYS_HELLO.format(end=FAIL)), MachineOptions())
     for command in (our_command(failing), qemu_command(failing)):
         with pytest.raises(ReplugError, match="did not come to its end; it says: hi"):
             processor_seconds(command, b"", None)
     with pytest.raises(ReplugError, match="it says: other"):
         processor_seconds([sys.executable, "-c", "print('other')"], b"", b"hi")
+    monkeypatch.setattr(boot, "_LONGEST", 1.0)
+    with pytest.raises(ReplugError, match="it says: for ever"):
+        processor_seconds([sys.executable, "-uc", "print('for ever')\nwhile True: pass"], b"", b"hi")
 
 
 def test_command_line(guest: Guest, qemu: str, tmp_path: Path) -> None:
