@@ -16,9 +16,18 @@ from emulator.cycles.paths import PathCost
 
 _WHOLE = 2  # with more models than these, only the medians of each have room
 
+_PROFILE = "generic read by step"
+
 # Sections of the report on the paper's system: a title, and which rows belong there.
 _SECTIONS: tuple[tuple[str, Callable[[PathCost], bool]], ...] = (
-    ("read, from trap to return", lambda cost: "read" in cost.name and cost.parameters.get("bytes") in SIZES),
+    (
+        "read, from trap to return",
+        lambda cost: "read" in cost.name and cost.name != _PROFILE and cost.parameters.get("bytes") in SIZES,
+    ),
+    (
+        "generic read of 1 B, from the reader's step 1 on, step by step",
+        lambda cost: cost.name == _PROFILE and cost.parameters.get("bytes") == 1,
+    ),
     (
         "entering and leaving specialised code",
         lambda cost: cost.name.startswith(("invocation", "flag clear")),

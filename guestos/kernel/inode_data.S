@@ -5,6 +5,7 @@
 #include "buffer.inc"
 #include "errno.inc"
 #include "inode.inc"
+#include "replug.inc"
 
     .text
 
@@ -36,6 +37,7 @@ ENTRY inode_read
     mv      s5, a1                      // where it began
 
 .Lread_block:
+    PATH_STEP "generic read by step", "06 block map"
     ld      t0, INODE_MOUNT(s0)
     lw      t1, MOUNT_BLOCK_SHIFT(t0)
     mv      a0, s0
@@ -45,6 +47,7 @@ ENTRY inode_read
     mv      s6, a0                      // 0 for a hole: no buffer
     la      a1, zero_block
     beqz    a0, 3f
+    PATH_STEP "generic read by step", "07 buffer cache"
     mv      a1, a0
     ld      a0, INODE_MOUNT(s0)
     li      a2, 0
@@ -52,7 +55,9 @@ ENTRY inode_read
     bltz    a0, .Lread_error
     mv      s6, a0
     ld      a1, BUFFER_DATA(a0)
-3:  ld      t0, INODE_MOUNT(s0)
+3:
+    PATH_STEP "generic read by step", "08 place in the block"
+    ld      t0, INODE_MOUNT(s0)
     lwu     t0, MOUNT_BLOCK_SIZE(t0)
     addi    t1, t0, -1
     and     t1, t1, s3
@@ -60,9 +65,12 @@ ENTRY inode_read
     sub     s7, t0, t1                  // from here to the end of the block
     bgeu    s2, s7, 4f
     mv      s7, s2
-4:  mv      a0, s1
+4:
+    PATH_STEP "generic read by step", "09 copy"
+    mv      a0, s1
     mv      a2, s7
     jalr    s4
+    PATH_STEP "generic read by step", "10 release the block"
     mv      t2, s6
     mv      s6, a0
     mv      a0, t2

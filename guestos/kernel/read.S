@@ -40,7 +40,9 @@ ENTRY read
     beqz    t0, 1f
     lw      t0, INODE_CHANCE(t0)        // what it was specialised on may be true again
     bnez    t0, .Lchance
-1:  addi    sp, sp, -READ_FRAME
+1:  PATH_BEGIN "generic read by step"
+    PATH_STEP "generic read by step", "01 descriptor to file"
+    addi    sp, sp, -READ_FRAME
 .Lread:
     sd      ra, 24(sp)
     sd      s0, 16(sp)
@@ -53,14 +55,17 @@ ENTRY read
     andi    t0, t0, O_ACCMODE
     addi    t0, t0, -O_WRONLY
     beqz    t0, .Lnot_readable
+    PATH_STEP "generic read by step", "02 file table: offset, vnode"
     mv      a0, s0
     jal     file_acquire
+    PATH_STEP "generic read by step", "03 kind of file"
     mv      a3, a1
     mv      a1, s1
     mv      a2, s2
     ld      t0, VNODE_OPERATIONS(a0)
     ld      t0, VNODE_OP_READ(t0)
     jalr    t0
+    PATH_STEP "generic read by step", "12 file table: offset"
     mv      s1, a0
     mv      a1, a0
     bgez    a1, 1f
@@ -75,6 +80,8 @@ ENTRY read
     ld      s2, 0(sp)
     addi    sp, sp, READ_FRAME
     PATH_VALUE "trap", "bytes", 10
+    PATH_VALUE "generic read by step", "bytes", 10
+    PATH_END "generic read by step"
     ret
 .Lchance:
     addi    sp, sp, -READ_FRAME

@@ -4,6 +4,7 @@
 #include "assembly.inc"
 #include "errno.inc"
 #include "inode.inc"
+#include "replug.inc"
 
     .text
 
@@ -57,9 +58,11 @@ rpfs_write:
     lw      t0, INODE_USER_LOCKS(s0)
     bnez    t0, .Luser_locks
 .Lmay_transfer:
+    PATH_STEP "generic read by step", "04 inode lock"
     mv      a0, s0
     jal     inode_lock
     bltz    a0, 1f
+    PATH_STEP "generic read by step", "05 type and size"
     lhu     t0, INODE_TYPE(s0)
     ld      t1, 0(sp)
     li      a0, -EINVAL
@@ -70,7 +73,9 @@ rpfs_write:
     mv      a3, s3
     mv      a4, s4
     jalr    s5
-2:  mv      s1, a0
+2:
+    PATH_STEP "generic read by step", "11 inode unlock"
+    mv      s1, a0
     mv      s2, a1
     mv      a0, s0
     jal     inode_unlock
