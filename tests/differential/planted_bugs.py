@@ -244,4 +244,37 @@ INLINING = (
         "\\x83\\xe0\\x7f", "\\x83\\xe0\\x3f", (_SAME_INLINE,)),
 )  # fmt: skip
 
-BUGS = (*COUNTING, *INLINING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING, *DEVICES)
+_EXTENSIONS = "tests/guest/test_engine_extensions.py::"
+_BITMANIP = "tests/differential/test_qemu_bitmanip.py::test_bit_manipulation_as_on_qemu"
+_WATCH = "tests/guest/test_engine_watch.py::"
+_BOXING = "tests/differential/test_qemu_nan_boxing.py::test_strict_nan_boxing_as_on_qemu"
+_PMP = "tests/differential/test_qemu_pmp.py::test_protection_as_on_qemu"
+
+BY_THE_BOOK = (
+    Bug("a rotation by nothing", "bitmanip.c",
+        "amount &= width - 1;", "amount &= width;", (_BITMANIP,)),
+    Bug("an emulated instruction across two pages does not count", "emulate.c",
+        "    code->counts[PARCELS - 1]++;\n    h->retired += 1;\n", "    code->counts[PARCELS - 1]++;\n",
+        (_EXTENSIONS + "test_they_count_once",)),
+    Bug("stimecmp is open to S-mode without menvcfg.STCE", "csr.c",
+        "(h->csr.menvcfg & MENVCFG_STCE)))\n        return false;", "true))\n        return false;",
+        (_EXTENSIONS + "test_who_may_reach_stimecmp",)),
+    Bug("a restored machine has no supervisor timer", "state.c",
+        "    clint_update_supervisor_timer(h);\n", "", (_EXTENSIONS + "test_timer_survives_being_saved",)),
+    Bug("a slice ends at a watched access", "hart.c",
+        "            h->border = h->retired;\n", "            h->border = 0;\n",
+        (_WATCH + "test_the_run_is_the_same_with_and_without",)),
+    Bug("a watched page is stored to through the TLB of a load", "translate.c",
+        "return !(flags & PAGE_WATCH_STORES) && (flags", "return (flags",
+        (_WATCH + "test_a_page_that_has_been_stored_to_and_is_loaded_from_first",)),
+    Bug("a NaN converts to the smallest integer", "nanbox.c",
+        "{0x7fffffff, ~0ull,", "{~0x7fffffffull, ~0ull,", (_BOXING,)),
+    Bug("a result is not boxed", "nanbox.c",
+        "hart_get_f(h, index) | 0xffffffff00000000ull", "hart_get_f(h, index)", (_BOXING,)),
+    Bug("a PMP region of the TOR kind takes in its end", "translate.c",
+        "word < (address & ~0x3ffull)", "word <= (address & ~0x3ffull)", (_PMP,)),
+    Bug("a locked PMP entry does not bind M-mode", "translate.c",
+        "(privilege == MODE_M && !(config & 0x80))", "privilege == MODE_M", (_PMP,)),
+)  # fmt: skip
+
+BUGS = (*BY_THE_BOOK, *COUNTING, *INLINING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING, *DEVICES)

@@ -104,6 +104,19 @@ def test_only_what_is_watched() -> None:
             hart.engine.unwatch(number)
 
 
+def test_a_page_that_has_been_stored_to_and_is_loaded_from_first() -> None:
+    """The load must not open the page to stores on the way."""
+    with one_hart(per_instruction=0) as hart:
+        hart.write(CODE, [store(A1, A0), load(A2, A0), store(A1, A0, 8), NOP])
+        hart.engine.set_x(0, A0, DATA)
+        hart.engine.set_pc(0, CODE)
+        assert hart.engine.run(4) is StopReason.LIMIT
+        hart.engine.watch(DATA + 8, 8)
+        hart.engine.set_pc(0, CODE + 4)
+        assert hart.engine.run(4) is StopReason.WATCH
+        assert hart.engine.watch_hit.pc == CODE + 8
+
+
 @pytest.mark.parametrize(("address", "length"), [(0, 8), (RAM - 1, 2), (RAM + SIZE - 4, 8), (DATA, 0)])
 def test_only_ram_can_be_watched(address: int, length: int) -> None:
     with one_hart() as hart, pytest.raises(ReplugError, match="cannot be watched"):
