@@ -11,7 +11,7 @@ FILE ?=
 DIR ?=
 IMAGE ?= build/disk.img
 
-.PHONY: run disk install test lint check tools clean help
+.PHONY: run disk install test lint check tools baseline clean help
 
 run: install            ## the main job: boot our kernel, read a file, replug, report
 	@$(BIN)/replug cycles $(if $(FILE),--file "$(FILE)")
@@ -44,6 +44,9 @@ lint: $(VENV)/.test-installed  ## formatting, lint, types
 tools:                  ## Debian packages that some tests compare with (needs root)
 	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends qemu-system-misc gdb-multiarch binutils-riscv64-unknown-elf device-tree-compiler valgrind chromium llvm opensbi u-boot-qemu
+
+baseline: install       ## write tests/baselines/paper.json anew: the paper's paths, to the instruction
+	$(BIN)/replug cycles --quiet --save tests/baselines/paper.json -o /dev/null
 
 clean:                  ## remove everything that was made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
