@@ -65,6 +65,14 @@ def _list_paths(image: Path) -> int:
 @click.option("--disk", type=click.Path(path_type=Path), help="IMAGE: the disk in virtio slot 0.")
 @click.option("--max-instructions", type=click.IntRange(min=1), help="IMAGE: end the run after so many.")
 @click.option("--paths", "list_paths", is_flag=True, help="List the declared paths and end.")
+@click.option(
+    "--program",
+    "programs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="ELF",
+    help="IMAGE: a program that it loads, to be told by function and line too; may be repeated.",
+)
 @click.option("--functions", "by_function", is_flag=True, help="Also all code, by function.")
 @click.option("--lines", "by_line", is_flag=True, help="Also all code, by source line.")
 @click.option("--all", "everything", is_flag=True, help="Show every path, also those that no claim is about.")
@@ -116,6 +124,7 @@ def cycles(
     disk: Path | None,
     max_instructions: int | None,
     list_paths: bool,
+    programs: tuple[Path, ...],
     by_function: bool,
     by_line: bool,
     everything: bool,
@@ -252,6 +261,7 @@ def cycles(
                 with_code=with_code,
                 with_calls=form == "callgrind",
                 window=part,
+                programs=[open_image(path) for path in built.user.values()] if with_code else [],
             )
             protocol = run_protocol(built, guest_directory(), models, display.doing)
         rerun = (
@@ -278,6 +288,7 @@ def cycles(
                 with_code=with_code,
                 with_calls=form == "callgrind",
                 window=part,
+                programs=[open_image(path) for path in programs],
                 max_instructions=max_instructions,
             )
         costs, runs, problems = run.costs, [run], run.problems()

@@ -79,7 +79,7 @@ def _function(
 
 def _home(code: CodeCosts, place: Place, costs: Sequence[LineCost]) -> str:
     """The file that a function is said to be in."""
-    first = code.image.line_at(place.address) if costs[0].line is not None else None
+    first = code.first_line(place) if costs[0].line is not None else None
     return first[0] if first else UNKNOWN
 
 
@@ -106,8 +106,7 @@ def _calls(code: CodeCosts) -> dict[Place, list[_Call]]:
             sums[key] = calls + edge.calls, instructions + edge.instructions
     result: dict[Place, list[_Call]] = {}
     for (caller, line, callee), (calls, instructions) in sums.items():
-        known = code.is_known(callee)
-        first = code.image.line_at(callee.address) if known else None
+        first = code.first_line(callee)
         home, position = first or (UNKNOWN, 0)
         result.setdefault(caller, []).append(_Call(line, callee, home, position, calls, instructions))
     return result

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from emulator.cycles.programs import CodePage, Programs
 from emulator.devices import virt_map
 from emulator.engine import PAGE_SIZE, PAGE_TOUCHED, CallEdge
 from emulator.machine import Machine
@@ -56,26 +57,35 @@ class LineCost:
 
 @dataclass(frozen=True)
 class InstructionCost:
-    """An instruction that retired so often; known: it is the image's, and the address is virtual."""
+    """An instruction that retired so often.  image: whose it is, and then the address is virtual."""
 
     address: int
     count: int
-    known: bool
+    image: Image | None
     place: Place
     line: Line | None
 
 
 @dataclass(frozen=True)
 class _Executed:
-    """An instruction that retired: virtual where it is the image's (then `known`), else physical.
+    """An instruction that retired.  image: whose it is, and then the address is virtual, else physical.
 
     place is None where no symbol gives one.
     """
 
+    physical: int
     address: int
     count: int
-    known: bool
+    image: Image | None
     place: Place | None
+
+    @property
+    def known(self) -> bool:
+        return self.image is not None
+
+    def line(self, ahead: int = 0) -> Line | None:
+        """Its source line, or that of so many bytes behind it."""
+        return None if self.image is None else self.image.line_at(self.address + ahead)
 
 
 def _named_by_address(executed: list[_Executed]) -> list[tuple[_Executed, Place]]:
@@ -105,7 +115,7 @@ def _named_by_address(executed: list[_Executed]) -> list[tuple[_Executed, Place]
 
 
 def _goes_on(last: _Executed, following: _Executed) -> bool:
-    if last.known != following.known:
+    if last.image is not following.image:
         return False
     if last.known:  # an instruction has up to 4 bytes; how many, the code itself may no longer tell
         return following.address - last.address <= 4
@@ -121,25 +131,53 @@ def executed_instructions(machine: Machine) -> dict[int, int]:
     return counts
 
 
+class _Functions:
+    """Names of the functions of an image."""
+
+    def __init__(self, image: Image, prefix: str = "") -> None:
+        self._image = image
+        self._prefix = prefix
+        self._sized = sorted(
+            (symbol.address, symbol.address + symbol.size, symbol.name)
+            for symbol in image.symbols
+            if symbol.kind == "function" and symbol.size
+        )
+
+    def at(self, address: int) -> Place | None:
+        """The function that an address of the image lies in: labels inside it are none of their own."""
+        index = bisect_right(self._sized, address, key=lambda entry: entry[0]) - 1
+        if index >= 0 and address < self._sized[index][1]:
+            return Place(self._prefix + self._sized[index][2], self._sized[index][0])
+        nearest = self._image.symbol_at(address)
+        return None if nearest is None else Place(self._prefix + nearest[0], address - nearest[1])
+
+
 class CodeCosts:
-    """What the code of a run cost.  counts: physical address -> instructions retired there."""
+    """What the code of a run cost.  counts: physical address -> instructions retired there.
+
+    programs: what the guest may have loaded, of which the pages (see programs.py) are then told by function
+    and line as well, as "NAME: FUNCTION".
+    """
 
     def __init__(
-        self, run: str, image: Image, counts: Mapping[int, int], calls: Sequence[CallEdge] = ()
+        self,
+        run: str,
+        image: Image,
+        counts: Mapping[int, int],
+        calls: Sequence[CallEdge] = (),
+        programs: Sequence[Image] = (),
+        pages: Sequence[CodePage] = (),
     ) -> None:
         self.run = run
         self.image = image
         self.calls = calls
         self._counts = counts
+        self._programs = programs
+        self._pages = pages
         has_physical = any(segment.paddr for segment in image.segments)
         self._segments = sorted(
             ((segment.paddr if has_physical else segment.vaddr, segment) for segment in image.segments),
             key=lambda entry: entry[0],
-        )
-        self._sized = sorted(
-            (symbol.address, symbol.address + symbol.size, symbol.name)
-            for symbol in image.symbols
-            if symbol.kind == "function" and symbol.size
         )
 
     @property
@@ -166,7 +204,7 @@ class CodeCosts:
         """The same by source line.  Raises ToolchainError if the debug information is damaged."""
         sums: dict[tuple[Place, Line | None], tuple[int, int]] = {}
         for executed, place in self._executed:
-            line = self.image.line_at(executed.address) if executed.known else None
+            line = executed.line()
             count, most = sums.get((place, line), (0, 0))
             sums[place, line] = (count + executed.count, max(most, executed.count))
         costs = [LineCost(place, line, *figures) for (place, line), figures in sums.items()]
@@ -175,8 +213,7 @@ class CodeCosts:
     def executed(self) -> Iterator[InstructionCost]:
         """Every instruction that retired, by physical address.  Raises ToolchainError as lines() does."""
         for each, place in self._executed:
-            line = self.image.line_at(each.address) if each.known else None
-            yield InstructionCost(each.address, each.count, each.known, place, line)
+            yield InstructionCost(each.address, each.count, each.image, place, each.line())
 
     def place_of(self, physical: int) -> tuple[Place, Line | None] | None:
         """Function and line of an instruction, given the physical address of some byte of it: of one that
@@ -186,41 +223,63 @@ class CodeCosts:
         if index < 0 or physical - self._physicals[index] >= 8:
             return None
         executed, place = self._executed[index]
-        address = executed.address + physical - self._physicals[index]
-        return place, self.image.line_at(address) if executed.known else None
+        if index and self._physicals[index - 1] == self._physicals[index]:
+            return None  # two programs have run there, one after the other
+        return place, executed.line(physical - self._physicals[index])
 
-    def is_known(self, place: Place) -> bool:
-        """Is it of the image, so that its address is a virtual one of it?"""
-        return place in self._known_places
+    def first_line(self, place: Place) -> Line | None:
+        """Of a function's first instruction."""
+        image = self._images.get(place)
+        return None if image is None else image.line_at(place.address)
 
     @cached_property
-    def _known_places(self) -> set[Place]:
-        return {place for executed, place in self._executed if executed.known}
+    def _images(self) -> dict[Place, Image]:
+        return {place: executed.image for executed, place in self._executed if executed.image is not None}
 
     @cached_property
     def _physicals(self) -> list[int]:
-        return sorted(self._counts)
+        return [executed.physical for executed, _ in self._executed]
 
     @cached_property
     def _executed(self) -> list[tuple[_Executed, Place]]:
+        """By physical address."""
         found = []
+        names = _Functions(self.image)
+        others: dict[int, int] = {}
         for physical, count in sorted(self._counts.items()):
             segment = self._segment(physical)
-            address = physical if segment is None else physical - segment[0] + segment[1].vaddr
-            place = None if segment is None else self._named(address)
-            found.append(_Executed(address, count, segment is not None, place))
-        return _named_by_address(found)
+            if segment is None:
+                others[physical] = count
+                continue
+            address = physical - segment[0] + segment[1].vaddr
+            found.append(_Executed(physical, address, count, self.image, names.at(address)))
+        of_programs = list(self._of_programs(others))
+        found += [
+            _Executed(physical, physical, count, None, None) for physical, count in others.items() if count
+        ]
+        named = [*_named_by_address(sorted(found, key=lambda each: each.physical)), *of_programs]
+        return sorted(named, key=lambda entry: entry[0].physical)
+
+    def _of_programs(self, others: dict[int, int]) -> Iterator[tuple[_Executed, Place]]:
+        """What ran of the programs' pages; it is taken out of `others`."""
+        programs = Programs(self._programs)
+        names = {image.path: _Functions(image, f"{image.path.stem}: ") for image in self._programs}
+        for page in self._pages:
+            counts = {
+                offset: count for offset, count in page.counts.items() if page.physical + offset in others
+            }
+            found = programs.of(CodePage(page.physical, page.content, counts)) if counts else None
+            if found is None:
+                continue
+            image, base = found
+            for offset, count in counts.items():
+                physical, address = page.physical + offset, base + offset
+                others[physical] -= count
+                place = names[image.path].at(address) or Place(f"{image.path.stem}: no symbol", base)
+                yield _Executed(physical, address, count, image, place), place
 
     def _segment(self, physical: int) -> tuple[int, Segment] | None:
         index = bisect_right(self._segments, physical, key=lambda entry: entry[0]) - 1
         if index < 0 or physical >= self._segments[index][0] + self._segments[index][1].memory_size:
             return None
         return self._segments[index]
-
-    def _named(self, address: int) -> Place | None:
-        """The function that an address of the image lies in: labels inside it are none of their own."""
-        index = bisect_right(self._sized, address, key=lambda entry: entry[0]) - 1
-        if index >= 0 and address < self._sized[index][1]:
-            return Place(self._sized[index][2], self._sized[index][0])
-        nearest = self.image.symbol_at(address)
-        return None if nearest is None else Place(nearest[0], address - nearest[1])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emulator.cycles.code import CodeCosts
 from toolchain.disassemble import disassemble
+from toolchain.image import Image
 
 Instruction = tuple[str, str, int]
 """Address, text, how often it retired."""
@@ -26,7 +27,7 @@ def annotated_sources(codes: Sequence[CodeCosts], roots: Sequence[Path]) -> list
         sums: dict[str, int] = {}
         for executed in code.executed():
             file, line = executed.line or (f"({executed.place.name})", 0)
-            text = _assembly(code, executed.address) if executed.known else ""
+            text = "" if executed.image is None else _assembly(executed.image, executed.address)
             entry = (f"{executed.address:#x}", text, executed.count)
             files.setdefault(file, {}).setdefault(line, []).append(entry)
             sums[file] = sums.get(file, 0) + executed.count
@@ -44,14 +45,14 @@ def annotated_sources(codes: Sequence[CodeCosts], roots: Sequence[Path]) -> list
     return sorted(found, key=lambda file: (not file["found"], -int(str(file["instructions"]))))
 
 
-def _assembly(code: CodeCosts, address: int) -> str:
-    segment = code.image.segment_at(address)
+def _assembly(image: Image, address: int) -> str:
+    segment = image.segment_at(address)
     if segment is None:
         return ""
     first = segment.data[address - segment.vaddr :][:4]
     if first and first[0] & 3 != 3:
         first = first[:2]
-    return str(next(disassemble(first, address, bits=code.image.bits), ""))
+    return str(next(disassemble(first, address, bits=image.bits), ""))
 
 
 def _lines(text: Sequence[str], ran: dict[int, list[Instruction]]) -> list[list[object]]:

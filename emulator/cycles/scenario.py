@@ -12,6 +12,7 @@ from pathlib import Path
 from emulator.cycles.code import CodeCosts, executed_instructions
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost, PathWatch
+from emulator.cycles.programs import executed_pages
 from emulator.cycles.timeline import Recorder, Timeline, Window
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
@@ -74,10 +75,12 @@ def run_image(
     with_code: bool = False,
     with_calls: bool = False,
     window: Window | None = None,
+    programs: Sequence[Image] = (),
 ) -> Run:
     """Run an image to its end while its named paths are watched, and all its code if asked for.
 
-    window: which part of the run a timeline is made of.
+    window: which part of the run a timeline is made of.  programs: what the guest may load; their code is
+    then told by function and line too.
 
     `unfinished` is shown the machine when the run did not end by the guest's own word.
     """
@@ -111,14 +114,15 @@ def run_image(
             instructions=machine.engine.total_instret,
             state_hash=machine.state_hash(),
             image_sha256=machine.image.sha256,
-            code=_code(name, machine, with_calls) if with_code else None,
+            code=_code(name, machine, with_calls, programs) if with_code else None,
             timeline=None if recorder is None else recorder.timeline(),
         )
 
 
-def _code(name: str, machine: Machine, with_calls: bool) -> CodeCosts:
+def _code(name: str, machine: Machine, with_calls: bool, programs: Sequence[Image]) -> CodeCosts:
     calls = machine.engine.call_edges() if with_calls else []
-    return CodeCosts(name, machine.image, executed_instructions(machine), calls)
+    pages = executed_pages(machine) if programs else []
+    return CodeCosts(name, machine.image, executed_instructions(machine), calls, programs, pages)
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,7 @@ def run_paper(
     with_code: bool = False,
     with_calls: bool = False,
     window: Window | None = None,
+    programs: Sequence[Image] = (),
 ) -> PaperRun:
     """Boot the kernel on its disk, read the file through every path, and measure the bare invocation."""
     if harts < 2:
@@ -215,6 +220,7 @@ def run_paper(
         with_code=with_code,
         with_calls=with_calls,
         window=window,
+        programs=programs,
     )
     invocation = run_image(
         images.invocation,

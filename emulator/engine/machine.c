@@ -126,6 +126,9 @@ void replug_destroy(replug_machine *machine)
     paths_destroy(machine);
     calls_destroy(machine);
     caches_destroy(machine);
+    for (uint32_t i = 0; i < machine->old_page_count; i++)
+        free(machine->old_pages[i]);
+    free(machine->old_pages);
     free(machine);
 }
 

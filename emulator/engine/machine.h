@@ -356,6 +356,8 @@ struct replug_machine {
     replug_event *kept;          /* for Python to drain */
     uint32_t kept_count, kept_capacity;
     struct paths *paths;
+    replug_old_page **old_pages; /* code that ran and was replaced, in the order in which that happened */
+    uint32_t old_page_count, old_page_capacity;
     struct calls *calls;         /* NULL: not watched */
     replug_pipeline models[REPLUG_MODELS];
     uint32_t model_count;
@@ -542,6 +544,7 @@ void observe_cut(hart *h, const struct block *block, uint32_t executed);
 void observe_trap(hart *h, uint64_t cause);
 void observe_return(hart *h);
 void observe_sleep(hart *h, bool wakes);
+void observe_replaced(struct replug_machine *machine, struct code_page *code, const uint8_t *content);
 void observe_flush(struct replug_machine *machine);
 void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 

@@ -20,6 +20,7 @@ from emulator.engine.records import (
     EngineConfig,
     Event,
     EventKind,
+    OldPage,
     PathPart,
     PathRow,
     Pipeline,
@@ -497,6 +498,25 @@ class Engine(EngineDevices, EngineDebugging):
     def drain_events(self) -> list[Event]:
         """The events since the last call, in the order in which the harts ran."""
         return list(self.decode_events(self.take_events()))
+
+    def old_pages(self) -> list[OldPage]:
+        """Pages of code as they were before they were changed, with what had run there."""
+        raw = self._ffi.new("replug_old_page ***")
+        count = int(self._lib.replug_old_pages(self._machine, raw))
+        result = []
+        for i in range(count):
+            page = raw[0][i]
+            counts = memoryview(self._ffi.buffer(page.counts)).cast("B").cast("Q")
+            executed = {2 * parcel: number for parcel, number in enumerate(counts) if number}
+            result.append(OldPage(int(page.physical), bytes(self._ffi.buffer(page.content)), executed))
+        return result
+
+    def code_content(self, page_address: int) -> bytes | None:
+        """What harts fetch from a page; None where nothing was ever fetched."""
+        content = self._ffi.new("uint8_t[]", PAGE_SIZE)
+        if self._lib.replug_code_content(self._machine, page_address, content) != 0:
+            return None
+        return bytes(self._ffi.buffer(content))
 
     def watch_calls(self) -> None:
         """Watch who calls whom.  Before the first run."""

@@ -173,6 +173,14 @@ class CallEdge(NamedTuple):
     instructions: int
 
 
+class OldPage(NamedTuple):
+    """What a page of code was before it changed.  counts: offset in the page -> executions there."""
+
+    physical: int
+    content: bytes
+    counts: dict[int, int]
+
+
 class WildHart(NamedTuple):
     """A hart that only traps: the trap it repeats."""
 

@@ -133,6 +133,13 @@ typedef struct {
     uint32_t upgrade;  /* a store to a line that is here and in other harts' caches: theirs become invalid */
 } replug_caches;
 
+/* What a page of code held before it was changed, and how often each of its instructions was executed, by parcel. */
+typedef struct {
+    uint64_t physical;
+    uint8_t content[4096];
+    uint64_t counts[2048];
+} replug_old_page;
+
 /* Calls of a function from one place: the physical addresses of both, and the instructions inside. */
 typedef struct {
     uint64_t site, callee, calls, instructions;
@@ -280,6 +287,8 @@ void replug_keep_events(replug_machine *machine, int keep);
 int replug_add_model(replug_machine *machine, const replug_pipeline *costs);
 int replug_set_caches(replug_machine *machine, uint32_t model, const replug_caches *config);
 uint64_t replug_get_cycles(replug_machine *machine, uint32_t hart, uint32_t model);
+uint32_t replug_old_pages(replug_machine *machine, const replug_old_page *const **pages);
+int replug_code_content(replug_machine *machine, uint64_t page_address, uint8_t *content);
 int replug_watch_calls(replug_machine *machine);
 uint32_t replug_call_edges(replug_machine *machine, const replug_call_edge **edges);
 uint32_t replug_event_count(replug_machine *machine);
