@@ -220,6 +220,10 @@ static bool find_arena(hart *h, const uint8_t *translated)
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (arena == MAP_FAILED)
         return false;
+    if (arena != (void *)(uintptr_t)best) { /* an old kernel, to which the place is a wish */
+        munmap(arena, ARENA);
+        return false;
+    }
     h->stubs = arena;
     return true;
 }
