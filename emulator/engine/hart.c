@@ -280,11 +280,11 @@ static void settle_fault(hart *h)
             h->border = h->retired;
         const struct block block = h->block != NULL ? *h->block : (struct block){.size = 0};
         const uint32_t executed = blocks_cut(h, pc, false);
-        emulate_device_access(h, pc, &block, executed);
+        loadstore_access(h, pc, &block, executed);
     } else {
         blocks_cut(h, pc, true);
         bool is_store;
-        const uint64_t value = emulate_fault_address(h, pc, &is_store);
+        const uint64_t value = loadstore_fault_address(h, pc, &is_store);
         /* The load half of an AMO faults as a load, but is a store to the guest (manual, "mcause"). */
         trap_enter(h, is_store && cause == CAUSE_LOAD_PAGE ? CAUSE_STORE_PAGE : is_store && cause == CAUSE_LOAD_ACCESS ? CAUSE_STORE_ACCESS : cause,
                    value, pc);

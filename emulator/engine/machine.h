@@ -11,7 +11,8 @@
  *   translate.c  address translation, protection, the answers to Unicorn's TLB
  *   trap.c       trap entry, xret, interrupts
  *   csr.c        the CSRs
- *   emulate.c    the intercepted instructions, and loads and stores to devices
+ *   emulate.c    the intercepted instructions
+ *   loadstore.c  loads and stores to devices, and to watched pages
  *   nanbox.c     single-precision operands that are not NaN-boxed
  *   watch.c      watched areas of RAM
  *   minmax.c     fmin and fmax
@@ -489,8 +490,11 @@ bool csr_accessible(hart *h, uint32_t number, bool writes);
 
 /* emulate.c */
 void emulate_hook(uc_engine *uc, uint32_t cause, void *user);
-bool emulate_device_access(hart *h, uint64_t pc, const struct block *block, uint32_t executed);
-uint64_t emulate_fault_address(hart *h, uint64_t pc, bool *is_store);
+uint32_t emulate_atomic(hart *h, uint64_t pc, uint32_t bits, uint64_t *value);
+
+/* loadstore.c */
+bool loadstore_access(hart *h, uint64_t pc, const struct block *block, uint32_t executed);
+uint64_t loadstore_fault_address(hart *h, uint64_t pc, bool *is_store);
 
 /* snapshot.c */
 void snapshot_keep(struct replug_machine *machine, uint64_t page); /* the page is about to change */

@@ -5,7 +5,7 @@
  *
  * Unicorn asks once per page and kind of access.  A fetch is answered with the page's shadow (shadow.c), a load or
  * store with the page itself, and an access to a device with a refusal: it ends the run with the exact pc, and
- * emulate.c performs it.
+ * loadstore.c performs it.
  */
 #include "machine.h"
 
