@@ -30,7 +30,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 $(VENV)/.test-installed: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,mcasm,cluster]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,mcasm,plot,parquet,cluster]'
 	@touch $@
 
 test: $(VENV)/.test-installed  ## all tests; what needs a Debian tool that is missing is skipped with the reason
