@@ -121,6 +121,7 @@ void replug_destroy(replug_machine *machine)
     devices_destroy(machine);
     free(machine->watches);
     free(machine->marks);
+    free(machine->mark_slots);
     free(machine->events);
     free(machine->kept);
     paths_destroy(machine);

@@ -110,6 +110,7 @@ struct block {
     uint16_t instructions;
     uint8_t last_kind;     /* kind of its last instruction */
     uint8_t flags;
+    uint16_t first_mark;   /* number + 1 of its first mark in the machine's mark_slots; 0: look through the page's */
 };
 enum { SIZE_BYTES = 0x3fff, SIZE_FLOATING = 0x4000, SIZE_NOT_PLAIN = 0x8000 };
 enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8, BLOCK_BREAK = 64 };
@@ -349,6 +350,8 @@ struct replug_machine {
         bool hooked;
     } *marks;
     uint32_t mark_count, mark_capacity;
+    struct block_mark **mark_slots; /* the first mark of each block that has any */
+    uint32_t mark_slot_count;
     replug_event *events;        /* of late: some may still be taken back */
     uint32_t event_count, event_capacity;
     struct snapshot *snapshots;  /* oldest first */

@@ -57,6 +57,19 @@ static void hook_capture(hart *h, struct mark_entry *entry, uint64_t pc)
     h->hook_pending = true;
 }
 
+/* So that the block finds its marks at once.  They follow each other in the page's list. */
+static uint16_t new_slot(struct replug_machine *machine, struct block_mark *mark)
+{
+    enum { MOST = 0xffff };
+
+    if (machine->mark_slots == NULL)
+        machine->mark_slots = malloc(MOST * sizeof(struct block_mark *));
+    if (machine->mark_slots == NULL || machine->mark_slot_count == MOST)
+        return 0;
+    machine->mark_slots[machine->mark_slot_count] = mark;
+    return (uint16_t)++machine->mark_slot_count;
+}
+
 void observe_new_block(hart *h, struct code_page *code, struct block *block, uint32_t parcel, uint64_t pc)
 {
     struct replug_machine *machine = h->machine;
@@ -93,6 +106,8 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
             }
             *link = mark;
             link = &mark->next;
+            if (!(block->flags & BLOCK_MARKED))
+                block->first_mark = new_slot(machine, mark);
             block->flags |= BLOCK_MARKED;
         }
     }
@@ -157,9 +172,15 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
         settle(h->machine, h->machine->event_count); /* the block before has ended: nothing of it can be taken back */
     h->open_events = h->machine->event_count;
     h->open_instret = h->retired;
-    for (const struct block_mark *mark = code->marks; mark != NULL; mark = mark->next) {
-        if (mark->parcel != parcel_of(pc))
+    const struct block_mark *mark = block->first_mark ? h->machine->mark_slots[block->first_mark - 1] : code->marks;
+    bool found = false;
+    for (; mark != NULL; mark = mark->next) {
+        if (mark->parcel != parcel_of(pc)) {
+            if (found)
+                break;
             continue;
+        }
+        found = true;
         replug_event *event = record(h, REPLUG_EVENT_MARK);
         event->instret = h->open_instret + mark->index;
         event->time += mark->index;
@@ -181,19 +202,16 @@ void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *
 
     (void)uc;
     (void)size;
-    for (uint32_t i = 0; i < h->machine->mark_count; i++) {
-        const struct mark_entry *entry = &h->machine->marks[i];
+    for (uint32_t e = h->machine->event_count; e > h->open_events; e--) {
+        replug_event *event = &h->machine->events[e - 1];
+        if (event->kind != REPLUG_EVENT_MARK || event->hart != h->id)
+            continue;
+        const struct mark_entry *entry = &h->machine->marks[event->mark];
         if (entry->physical != physical || entry->capture == 0)
             continue;
-        for (uint32_t e = h->machine->event_count; e > h->open_events; e--) {
-            replug_event *event = &h->machine->events[e - 1];
-            if (event->kind == REPLUG_EVENT_MARK && event->mark == i && event->hart == h->id) {
-                event->value = hart_get_x(h, (uint32_t)entry->capture);
-                if (h->machine->calls != NULL && entry->kind == REPLUG_MARK_THREAD)
-                    calls_switch(h, event->value, event->instret);
-                break;
-            }
-        }
+        event->value = hart_get_x(h, (uint32_t)entry->capture);
+        if (h->machine->calls != NULL && entry->kind == REPLUG_MARK_THREAD)
+            calls_switch(h, event->value, event->instret);
     }
 }
 
