@@ -81,6 +81,7 @@ static bool must_leave(hart *h, uint64_t address)
 {
     if (h->lingers) { /* no block of the guest's begins here */
         h->lingers = false;
+        h->fast_end = hart_fast_end(h);
         return false;
     }
     if (!h->ended && h->retired < h->exact_end &&
@@ -94,6 +95,8 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
 {
     struct code_page *code;
     struct block *block;
+
+    const bool lingers = h->lingers;
 
     if (must_leave(h, address))
         return;
@@ -110,11 +113,13 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
         if (!examine(h, code, address, size)) {
             h->patch_pending = true;
             h->patch_size = size;
+            h->lingers = lingers;
             hart_leave(h, address);
             return;
         }
         if (h->hook_pending) {
             h->patch_size = size;
+            h->lingers = lingers;
             block->size = 0;
             hart_leave(h, address);
             return;
@@ -123,6 +128,7 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
     if ((block->flags & BLOCK_FLOATING) && !hart_floats(h)) { /* it was on when the block was examined */
         h->patch_pending = true;
         h->patch_size = size;
+        h->lingers = lingers;
         hart_leave(h, address);
         return;
     }

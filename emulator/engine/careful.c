@@ -96,6 +96,8 @@ uc_err careful_start(hart *h)
         h->ended = true;
         return UC_ERR_OK;
     }
+    if (h->block == &h->stood)
+        shadow_intercept_ahead(h, h->block_pc + h->block->size);
     if (careful->stale)
         uc_ctl_flush_tb(careful->uc);
     careful->stale = false;

@@ -322,7 +322,7 @@ uint64_t hart_fast_end(const hart *h)
     const struct replug_machine *machine = h->machine;
     const uint64_t exact = h->exact_end < LONGEST_BLOCK ? 0 : h->exact_end - LONGEST_BLOCK;
 
-    if (machine->modelled || machine->config.per_instruction || machine->register_watch.kind != REGISTER_NONE)
+    if (h->lingers || machine->modelled || machine->config.per_instruction || machine->register_watch.kind != REGISTER_NONE)
         return 0;
     return h->slice_end < exact ? h->slice_end : exact;
 }
@@ -330,8 +330,8 @@ uint64_t hart_fast_end(const hart *h)
 /* May it go on with another block? */
 static bool goes_on(const hart *h)
 {
-    return h->careful || h->lingers ||
-           ((h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h)) && h->retired < h->exact_end);
+    return h->careful ||
+           ((h->lingers || h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h)) && h->retired < h->exact_end);
 }
 
 /* Run until so many instructions have retired (to the next block border), the hart sleeps, or someone says stop. */
@@ -357,6 +357,8 @@ void hart_run_slice(hart *h, uint64_t instructions)
             shadow_patch(h);
         } else if (h->release_pending) {
             shadow_release(h);
+            h->lingers = true; /* where nothing has been intercepted, no block begins here */
+            hart_attend(h);
         } else if (h->unboxed_pending) {
             nanbox_settle(h);
         } else if (h->hook_pending) {

@@ -463,6 +463,7 @@ uint32_t shadow_length(const struct replug_machine *machine, const struct code_p
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out);
 bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out);
 void shadow_patch(hart *h);
+void shadow_intercept_ahead(hart *h, uint64_t end);
 bool shadow_arm_crossing(hart *h, uint64_t page);
 void shadow_disarm_crossing(hart *h);
 void shadow_sync(struct replug_machine *machine);

@@ -295,6 +295,36 @@ void shadow_patch(hart *h)
         forget_blocks(h->machine, first);
 }
 
+/*
+ * Outside a run: the hart was restored in the middle of a block that ends there, and the page may have been copied anew
+ * meanwhile.  What is to be intercepted in the rest of the block is intercepted again.
+ */
+void shadow_intercept_ahead(hart *h, uint64_t end)
+{
+    struct replug_machine *machine = h->machine;
+    struct instruction instruction;
+
+    for (uint64_t pc = h->pc; pc < end;) {
+        struct code_page *code = shadow_mapped(h, pc);
+        uint64_t physical;
+        uint32_t allowed;
+        if (code == NULL) {
+            if (translate(h, pc, ACCESS_FETCH, h->privilege, false, &physical, &allowed) != CAUSE_NONE)
+                return;
+            code = shadow_page(machine, physical);
+            shadow_map(h, pc, code);
+        }
+        if (!shadow_instruction_at(h, code, pc, &instruction))
+            return;
+        if (shadow_must_intercept(h, &instruction, pc) && code->original[parcel_of(pc)] == 0) {
+            forget_blocks(machine, code);
+            intercept(machine, code, parcel_of(pc), instruction.bits);
+            forget_everywhere(machine, code); /* which also empties the map */
+        }
+        pc += instruction.length;
+    }
+}
+
 /* --- an instruction that crosses into a page that cannot be fetched ------------------------------------------------ */
 
 /*
