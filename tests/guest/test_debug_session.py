@@ -13,6 +13,7 @@ from emulator.debug.records import Position, StopKind
 from emulator.debug.session import DebugSession
 from emulator.engine import Access, StopReason
 from emulator.loader.elf import open_image
+from emulator.replay import replay
 from guestos.images import SCENARIO, Built, build_all
 
 Guest = Callable[[str], Path]
@@ -320,3 +321,29 @@ def test_memory_of_the_history_is_bounded(loop: DebugSession) -> None:
         for earlier, later in zip(loop.history.checkpoints, loop.history.checkpoints[1:], strict=False)
     ]
     assert gaps[-1] < 2_000_000 < max(gaps)
+
+
+def test_what_is_typed_is_part_of_the_run_and_of_its_token(built: Built) -> None:
+    image, options = open_image(built.kernel), MachineOptions(harts=HARTS, disk=built.disk)
+    console: list[bytes] = []
+    with DebugSession(image, options, console.append) as session:
+        assert session.run().kind is StopKind.IDLE  # our shell waits for somebody to type
+        session.type(b"echo hello\n")
+        session.step_machine(777)
+        session.type(b"echo again\n")
+        assert session.run().kind is StopKind.IDLE
+        end, state = session.position, session.machine.state_hash()
+        session.goto(100_000)
+        session.goto(end.step)
+        assert session.machine.state_hash() == state
+        token = session.token()
+        assert token is not None
+    assert b"".join(console).count(b"hello") == b"".join(console).count(b"again") == 2  # echo, and its answer
+    replayed: list[bytes] = []
+    with Machine(built.kernel, options, replayed.append) as machine:
+        replay(machine, token)
+        assert machine.engine.total_instret == end.instructions
+    assert b"".join(replayed) == b"".join(console)
+    with DebugSession(image, options, None, token) as again:
+        assert again.run().kind is StopKind.END
+        assert (again.position, again.machine.state_hash()) == (end, state)
