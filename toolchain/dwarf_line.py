@@ -101,6 +101,11 @@ class LineTable:
         _, _, line, file, files = self._rows[index]
         return files.name(file), line
 
+    def rows(self) -> Iterator[tuple[int, str, int]]:
+        """(address, file, line from 1) of each row, by address."""
+        for address, _, line, file, files in self._rows:
+            yield address, files.name(file), line
+
 
 def _program(unit: bytes, structs: _Structs) -> LineProgram:
     stream = BytesIO(unit)

@@ -174,6 +174,13 @@ class Image:
         with self._elf.reading("section .debug_line"):
             return self._lines.at(address)
 
+    def lines(self) -> list[tuple[int, str, int]]:
+        """(address, file, line) of every row of the line table, by address; ToolchainError as `line_at`."""
+        if self._elf is None:
+            return []
+        with self._elf.reading("section .debug_line"):
+            return list(self._lines.rows())
+
     @cached_property
     def _by_name(self) -> dict[str, Symbol]:
         return {symbol.name: symbol for symbol in reversed(self.symbols)}
@@ -199,7 +206,7 @@ class Image:
 
     @cached_property
     def _lines(self) -> LineTable:
-        assert self._elf is not None  # asked for by line_at only
+        assert self._elf is not None  # asked for where there is an ELF only
         content = self._elf.content
         return LineTable(content(".debug_line"), content(".debug_line_str"), content(".debug_str"), self.bits)
 

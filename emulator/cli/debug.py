@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from emulator.cycles.models import IDEAL
 from emulator.cycles.paths import PathWatch
 from emulator.debug.commands.interpreter import Interpreter, QuitError
 from emulator.debug.commands.registry import command
+from emulator.debug.dap.server import DapServer
 from emulator.debug.gdb.server import GdbServer, parse_address
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
@@ -40,12 +41,14 @@ def _boot_options() -> list[click.Parameter]:
 
 @click.command(params=_boot_options())
 @click.option("--gdb", metavar="[HOST:]PORT", help="Serve GDB there (127.0.0.1 unless HOST is said).")
+@click.option("--dap", metavar="[HOST:]PORT", help="Serve editors there (Debug Adapter Protocol).")
 @click.option("--batch", is_flag=True, help="Read commands from stdin (or --command); an error ends it.")
 @click.option("--command", "files", multiple=True, metavar="FILE", help="Execute the commands in FILE first.")
 def debug(
     image: Path | None,
     isa: str | None,
     gdb: str | None,
+    dap: str | None,
     batch: bool,
     files: tuple[str, ...],
     quiet: bool,
@@ -58,6 +61,8 @@ def debug(
     \b
       replug debug kernel.elf --harts 2 --gdb 1234
       gdb-multiarch -ex 'target remote :1234'
+
+    With --dap, an editor such as VS Code or Neovim does.
 
     All options of `replug boot` that say what runs are options here; --replay TOKEN opens a recorded run with
     all its time to move in.
@@ -75,20 +80,28 @@ def debug(
     if isa == "help":
         click.echo(isa_help())
         return 0
-    address = None if gdb is None else parse_address(gdb)
+    if gdb is not None and dap is not None:
+        raise ReplugError("--gdb and --dap: one of them at a time")
+    served = gdb if gdb is not None else dap
+    address = None if served is None else parse_address(served)
     given |= dict.fromkeys(_NOT_OURS)
     job = _prepare(image, quiet, None if isa is None else Isa.parse(isa), given)
     if job.options.disk_write:
         raise ReplugError("--disk-write: a run that is moved through keeps what the guest writes in memory")
     output = console.Output(1 if address is not None else 2 if batch else 1)
-    with DebugSession(job.image, job.options, output, job.token) as session, Signals() as signals:
+    listeners: list[Callable[[bytes], None]] = [output]
+    with (
+        DebugSession(job.image, job.options, lambda data: _tell(listeners, data), job.token) as session,
+        Signals() as signals,
+    ):
         interpreter = Interpreter(session, Symbols(session.machine.image), click.echo)
         try:
             for file in files:
                 with _interruptible(session, signals):
                     interpreter.source(Path(file))
             if address is not None:
-                _serve(interpreter, address, signals, quiet)
+                server = _gdb if dap is None else _dap
+                server(interpreter, address, signals, quiet, listeners)
             elif not (batch and files):
                 _read_commands(interpreter, signals, batch)
         except QuitError:
@@ -96,15 +109,54 @@ def debug(
     return 0
 
 
-# --- GDB ---
+def _tell(listeners: list[Callable[[bytes], None]], data: bytes) -> None:
+    for listener in listeners:
+        listener(data)
 
 
-def _serve(interpreter: Interpreter, address: tuple[str, int], signals: Signals, quiet: bool) -> None:
-    session = interpreter.session
+# --- servers ---
+
+
+def _take_input(session: DebugSession) -> None:
     if console.stdin_is_terminal():
         session.input = _typed
     else:
         session.type(console.piped_input())
+
+
+def _dap(
+    interpreter: Interpreter,
+    address: tuple[str, int],
+    signals: Signals,
+    quiet: bool,
+    listeners: list[Callable[[bytes], None]],
+) -> None:
+    _take_input(interpreter.session)
+    server = DapServer(
+        interpreter,
+        address,
+        check=signals.check,
+        say=lambda message: None if quiet else say(f"replug: {message}"),
+    )
+    listeners.append(server.console)
+    if not quiet:
+        say(f"replug: editors can come (Debug Adapter Protocol): {address[0]}:{server.port}")
+    try:
+        server.serve()
+    finally:
+        listeners.remove(server.console)
+        server.close()
+
+
+def _gdb(
+    interpreter: Interpreter,
+    address: tuple[str, int],
+    signals: Signals,
+    quiet: bool,
+    _listeners: list[Callable[[bytes], None]],
+) -> None:
+    session = interpreter.session
+    _take_input(session)
     server = GdbServer(
         session,
         interpreter.symbols,

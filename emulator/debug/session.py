@@ -193,6 +193,16 @@ class DebugSession:
         self.breakpoints.add(breakpoint)
         return breakpoint
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it runs forward as the user asked for it, rather than having its past run again."""
+        return self._is_live
+
+    def rearm(self) -> None:
+        """Breakpoints were changed by `look` while it was live: they count at once."""
+        if self._is_live:
+            self.breakpoints.arm()
+
     def is_ram(self, physical: int, length: int) -> bool:
         """Whether all of so many bytes from a physical address on are RAM."""
         config = self.engine.config

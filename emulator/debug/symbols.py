@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from emulator.errors import ReplugError
@@ -64,6 +65,15 @@ class Symbols:
             if found is not None:
                 return found
         return None
+
+    def lines(self) -> Iterator[tuple[int, str, int]]:
+        """(address, file, line) of all source lines."""
+        for image, offset in self._files:
+            try:
+                rows = image.lines()
+            except ToolchainError:
+                continue
+            yield from ((address + offset, file, line) for address, file, line in rows)
 
     def name(self, address: int) -> str:
         """The address as `symbol+offset`, or in hexadecimal where there is no symbol."""

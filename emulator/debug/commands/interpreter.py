@@ -48,6 +48,14 @@ class Interpreter:
         found, rest = find(line)
         found.action(self, rest)
 
+    def knows(self, line: str) -> bool:
+        """Whether a line begins with a command."""
+        try:
+            find(line.strip())
+        except (ReplugError, IndexError):
+            return False
+        return True
+
     def captured(self, line: str) -> str:
         """What a line says, errors included, as text."""
         said: list[str] = []

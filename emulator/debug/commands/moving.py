@@ -54,24 +54,24 @@ def _step_alone(interpreter: Interpreter, rest: str) -> None:
 @command("step", "s", group=FORWARD, usage="[N]", help="To another source line, into calls.")
 def _step(interpreter: Interpreter, rest: str) -> None:
     session = interpreter.session
-    repeated(interpreter, rest, lambda: _leave_line(interpreter, lambda: session.step_hart(interpreter.hart)))
+    repeated(interpreter, rest, lambda: leave_line(interpreter, lambda: session.step_hart(interpreter.hart)))
 
 
 @command("nexti", "ni", group=FORWARD, usage="[N]", help="One instruction, over a call.")
 def _nexti(interpreter: Interpreter, rest: str) -> None:
-    repeated(interpreter, rest, lambda: _over(interpreter))
+    repeated(interpreter, rest, lambda: over(interpreter))
 
 
 @command("next", "n", group=FORWARD, usage="[N]", help="To another source line, over calls.")
 def _next(interpreter: Interpreter, rest: str) -> None:
-    repeated(interpreter, rest, lambda: _leave_line(interpreter, lambda: _over(interpreter)))
+    repeated(interpreter, rest, lambda: leave_line(interpreter, lambda: over(interpreter)))
 
 
 @command("finish", "fin", group=FORWARD, help="Until this function returns (to where ra points now).")
 def _finish(interpreter: Interpreter, _rest: str) -> None:
     session, hart = interpreter.session, interpreter.hart
     sp = session.engine.get_x(hart, _SP)
-    interpreter.report(_run_to(interpreter, session.engine.get_x(hart, _RA), f"$sp >= {sp}"))
+    interpreter.report(run_to(interpreter, session.engine.get_x(hart, _RA), f"$sp >= {sp}"))
 
 
 @command("continue", "c", group=FORWARD, help="Until something stops it.")
@@ -113,18 +113,18 @@ def _reverse_step(interpreter: Interpreter, rest: str) -> None:
     repeated(
         interpreter,
         rest,
-        lambda: _leave_line(interpreter, lambda: session.reverse_step_hart(interpreter.hart)),
+        lambda: leave_line(interpreter, lambda: session.reverse_step_hart(interpreter.hart)),
     )
 
 
 @command("reverse-nexti", "rni", group=BACKWARD, usage="[N]", help="One instruction back, over a call.")
 def _reverse_nexti(interpreter: Interpreter, rest: str) -> None:
-    repeated(interpreter, rest, lambda: _back_over(interpreter))
+    repeated(interpreter, rest, lambda: back_over(interpreter))
 
 
 @command("reverse-next", "rn", group=BACKWARD, usage="[N]", help="Back to another source line, over calls.")
 def _reverse_next(interpreter: Interpreter, rest: str) -> None:
-    repeated(interpreter, rest, lambda: _leave_line(interpreter, lambda: _back_over(interpreter)))
+    repeated(interpreter, rest, lambda: leave_line(interpreter, lambda: back_over(interpreter)))
 
 
 @command("reverse-finish", "rfin", group=BACKWARD, help="Back to the call of this function.")
@@ -215,7 +215,7 @@ def _place(interpreter: Interpreter, text: str) -> tuple[int, int]:
 # --- lines and calls ---
 
 
-def _leave_line(interpreter: Interpreter, move: Callable[[], Stop]) -> Stop:
+def leave_line(interpreter: Interpreter, move: Callable[[], Stop]) -> Stop:
     """Move until the hart is on another source line (or at code without one)."""
     hart, engine = interpreter.hart, interpreter.session.engine
     line = interpreter.symbols.line(engine.get_pc(hart))
@@ -241,7 +241,7 @@ def _call_length(interpreter: Interpreter, address: int) -> int:
     return 2 if parcel & 0xE003 == 0x2001 and interpreter.session.engine.config.xlen == 32 else 0
 
 
-def _run_to(interpreter: Interpreter, address: int, condition: str) -> Stop:
+def run_to(interpreter: Interpreter, address: int, condition: str) -> Stop:
     """Forward until this hart is there and the condition holds; other breakpoints stop it as well."""
     session = interpreter.session
     made = session.break_at(address, harts=frozenset((interpreter.hart,)), condition=condition)
@@ -254,16 +254,16 @@ def _run_to(interpreter: Interpreter, address: int, condition: str) -> Stop:
     return stop
 
 
-def _over(interpreter: Interpreter) -> Stop:
+def over(interpreter: Interpreter) -> Stop:
     session, hart = interpreter.session, interpreter.hart
     pc, sp = session.engine.get_pc(hart), session.engine.get_x(hart, _SP)
     length = _call_length(interpreter, pc)
     if length == 0:
         return session.step_hart(hart)
-    return _run_to(interpreter, pc + length, f"$sp >= {sp}")
+    return run_to(interpreter, pc + length, f"$sp >= {sp}")
 
 
-def _back_over(interpreter: Interpreter) -> Stop:
+def back_over(interpreter: Interpreter) -> Stop:
     session, hart = interpreter.session, interpreter.hart
     pc = session.engine.get_pc(hart)
     stop = session.reverse_step_hart(hart)

@@ -30,6 +30,16 @@ def parse_address(text: str) -> tuple[str, int]:
     return host.strip("[]") or LOOPBACK, int(port)
 
 
+def listen(address: tuple[str, int]) -> socket.socket:
+    """A socket that one client at a time can come to; ReplugError when there cannot be one."""
+    try:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        return socket.create_server(address, family=family, backlog=1)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ReplugError(f"{address[0]}:{address[1]}: cannot listen there: {reason}") from None
+
+
 class GdbServer:
     """check: called often, raises an exception to end it all; say: gets remarks for the user."""
 
@@ -47,12 +57,7 @@ class GdbServer:
         self._monitor = monitor
         self._check = check
         self._say = say
-        try:
-            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-            self._listener = socket.create_server(address, family=family, backlog=1)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ReplugError(f"{address[0]}:{address[1]}: cannot listen there: {reason}") from None
+        self._listener = listen(address)
         self.port: int = self._listener.getsockname()[1]
         """Where it listens; chosen by the host if 0 was asked for."""
         self._client: socket.socket | None = None

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A server for the Debug Adapter Protocol: VS Code, Neovim and other editors as debuggers.
+
+messages.py framing: Content-Length and JSON
+server.py   listening, one client after the other, and answering while the machine runs
+adapter.py  the table from a request's name to its handler; the life of a session; running and stepping
+stops.py    breakpoints of all kinds
+looking.py  harts, frames, registers, expressions, memory, disassembly
+sources.py  files of the source on the host, and the addresses of their lines
+"""

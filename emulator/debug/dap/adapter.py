@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each request does: one table from its name to a handler.
+
+A handler gets the request's arguments and gives the body of the response, or raises ReplugError. What lets
+the machine run is left in `resume`, for the server to do once the response is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from emulator.debug.commands.interpreter import Interpreter
+from emulator.debug.commands.moving import back_over, leave_line, over, run_to
+from emulator.debug.dap.arguments import Arguments, flag, number, text
+from emulator.debug.dap.looking import Looking
+from emulator.debug.dap.messages import Message
+from emulator.debug.dap.sources import Sources
+from emulator.debug.dap.stops import Stops
+from emulator.debug.records import Stop, StopKind
+from emulator.errors import ReplugError
+
+Handler = Callable[[Arguments], Message | None]
+Event = Callable[[str, Message | None], None]
+Move = Callable[[], Stop]
+
+CAPABILITIES: Message = {
+    "supportsConfigurationDoneRequest": True,
+    "supportsFunctionBreakpoints": True,
+    "supportsConditionalBreakpoints": True,
+    "supportsHitConditionalBreakpoints": True,
+    "supportsDataBreakpoints": True,
+    "supportsDataBreakpointBytes": True,
+    "supportsInstructionBreakpoints": True,
+    "supportsBreakpointLocationsRequest": True,
+    "supportsStepBack": True,
+    "supportsSteppingGranularity": True,
+    "supportsSetVariable": True,
+    "supportsSetExpression": True,
+    "supportsEvaluateForHovers": True,
+    "supportsClipboardContext": True,
+    "supportsCompletionsRequest": True,
+    "supportsReadMemoryRequest": True,
+    "supportsWriteMemoryRequest": True,
+    "supportsDisassembleRequest": True,
+    "supportsRestartRequest": True,
+    "supportsTerminateRequest": True,
+    "supportTerminateDebuggee": True,
+    "supportSuspendDebuggee": True,
+}
+_REASONS = {
+    StopKind.START: ("entry", "the start of the run"),
+    StopKind.STEP: ("step", ""),
+    StopKind.PAUSED: ("pause", ""),
+    StopKind.IDLE: ("pause", "all harts wait for input"),
+    StopKind.WILD: ("exception", "a hart does nothing but trap"),
+    StopKind.END: ("pause", "the recorded run was cut here"),
+}
+_RA, _SP = 1, 2
+
+
+class Adapter:
+    """One client's view of a session: it keeps what that client has asked for and set."""
+
+    def __init__(self, interpreter: Interpreter, event: Event, roots: list[Path] | None = None) -> None:
+        self._interpreter = interpreter
+        self._session = interpreter.session
+        self._event = event
+        self._sources = Sources(interpreter.symbols)
+        self._sources.roots = list(roots or [])
+        self._roots = list(self._sources.roots)
+        self._stops = Stops(interpreter, self._sources)
+        self._looking = Looking(interpreter, self._sources)
+        self._later: list[tuple[str, Message | None]] = []
+        self._outside = interpreter.say
+        interpreter.say = self._remark
+        self._stop_on_entry = True
+        self._stop_at_exit = True
+        self._launched = False
+        self._started = self._configured = False
+        self.resume: Move | None = None
+        """What a request has asked to be run."""
+        self.waits_for_input = False
+        """Whether what runs goes on waiting when no hart can do anything (or is a step, that gives up)."""
+        self.pausing = False
+        """The client wants it to stop."""
+        self.running = False
+        """The request comes while the machine runs."""
+        self.gone = False
+        """The client has left."""
+        self.leaves_it_standing = False
+        """... and does not want the machine to run without it."""
+        self.killed = False
+        """The client wants the machine to end."""
+        self.table: dict[str, Handler] = {
+            "initialize": self._initialize,
+            "launch": self._launch,
+            "attach": self._attach,
+            "configurationDone": self._configuration_done,
+            "disconnect": self._disconnect,
+            "terminate": self._terminate,
+            "restart": self._restart,
+            "pause": self._pause,
+            "threads": lambda _arguments: self._looking.threads(self.running),
+            "continue": self._continue,
+            "reverseContinue": self._reverse_continue,
+            "next": lambda arguments: self._step(arguments, lambda: over(self._interpreter)),
+            "stepIn": lambda arguments: self._step(arguments, self._step_hart),
+            "stepOut": self._step_out,
+            "stepBack": self._step_back,
+            "evaluate": self._evaluate,
+            **self._stops.table,
+            **self._looking.table,
+        }
+
+    def close(self) -> None:
+        """The client is gone: so are its breakpoints."""
+        self._interpreter.say = self._outside
+        self._stops.remove_all()
+
+    def handle(self, request: Message) -> Message | None:
+        """The body of the response to a request; ReplugError with the reason when it fails."""
+        command, arguments = request.get("command"), request.get("arguments")
+        if not isinstance(command, str) or command not in self.table:
+            raise ReplugError(f"{command}: there is no such request here")
+        if arguments is None:
+            arguments = {}
+        if not isinstance(arguments, dict):
+            raise ReplugError(f"{command}: `arguments` has to be an object")
+        return self.table[command](arguments)
+
+    def after_response(self) -> None:
+        """Send the events that belong behind the response."""
+        later, self._later = self._later, []
+        for name, body in later:
+            self._event(name, body)
+
+    def tell(self, stop: Stop) -> None:
+        """The events that say why the machine stands."""
+        if stop.kind is StopKind.EXIT and not self._stop_at_exit:
+            self._ended(stop)
+            self.after_response()
+            return
+        self._interpreter.hart = stop.hart
+        reason, description = _REASONS.get(stop.kind, ("breakpoint", ""))
+        body: Message = {}
+        if stop.kind is StopKind.EXIT and stop.outcome is not None:
+            reason, description = "exited", f"the guest has ended, status {stop.outcome.status}"
+        elif stop.breakpoint is not None:
+            reason, body = self._stops.reason(stop)
+        if description:
+            body |= {"description": description, "text": description}
+        self._event(
+            "stopped", {"reason": reason, "threadId": stop.hart + 1, "allThreadsStopped": True} | body
+        )
+
+    def _ended(self, stop: Stop) -> None:
+        status = stop.outcome.status if stop.outcome is not None else 0
+        self._later += [("exited", {"exitCode": status}), ("terminated", None)]
+
+    def _remark(self, message: str) -> None:
+        self._event("output", {"category": "console", "output": f"{message}\n"})
+
+    # --- the life of a session ---
+
+    def _initialize(self, arguments: Arguments) -> Message:
+        if not (flag(arguments, "linesStartAt1", True) and flag(arguments, "columnsStartAt1", True)):
+            raise ReplugError("lines and columns are counted from 1 here")
+        if text(arguments, "pathFormat", "path") != "path":
+            raise ReplugError("source files are named by paths here, not by URIs")
+        self._later.append(("initialized", None))
+        return CAPABILITIES
+
+    def _launch(self, arguments: Arguments) -> None:
+        self._launched = True
+        self._begin(arguments)
+
+    def _attach(self, arguments: Arguments) -> None:
+        self._begin(arguments)
+
+    def _begin(self, arguments: Arguments) -> None:
+        if self._started:
+            raise ReplugError("the session has begun already")
+        self._stop_on_entry = flag(arguments, "stopOnEntry", True)
+        self._stop_at_exit = flag(arguments, "stopAtExit", True)
+        roots, symbols = arguments.get("sourceRoots", []), arguments.get("symbolFiles", [])
+        for given, name in ((roots, "sourceRoots"), (symbols, "symbolFiles")):
+            if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+                raise ReplugError(f"`{name}` has to be a list of paths")
+        known = {image.path.resolve() for image, _ in self._interpreter.symbols.files}
+        for file in symbols:
+            if Path(file).resolve() not in known:
+                self._interpreter.symbols.add(Path(file))
+        self._sources.roots = [Path(each) for each in roots] + self._roots
+        self._sources.forget()
+        self._started = True
+        self._go_or_stand()
+
+    def _configuration_done(self, _arguments: Arguments) -> None:
+        self._configured = True
+        self._go_or_stand()
+
+    def _go_or_stand(self) -> None:
+        """Both have come: that the session begins, and that all breakpoints are set."""
+        if not (self._started and self._configured):
+            return
+        if self._stop_on_entry:
+            hart = self._session.stop.hart
+            body = {"reason": "entry", "threadId": hart + 1, "allThreadsStopped": True}
+            self._later.append(("stopped", body))
+        else:
+            self._run(self._session.run, waits=True)
+
+    def _disconnect(self, arguments: Arguments) -> None:
+        if flag(arguments, "terminateDebuggee", self._launched):
+            self.killed = True
+        self.leaves_it_standing = flag(arguments, "suspendDebuggee", False)
+        self.gone = True
+
+    def _terminate(self, _arguments: Arguments) -> None:
+        self._later.append(("terminated", None))
+        self.pausing = True  # it stands, until the client disconnects
+        self._launched = True
+
+    def _restart(self, _arguments: Arguments) -> None:
+        self._session.goto(0)
+        if self._stop_on_entry:
+            body = {"reason": "entry", "threadId": self._session.stop.hart + 1, "allThreadsStopped": True}
+            self._later.append(("stopped", body))
+        else:
+            self._run(self._session.run, waits=True)
+
+    # --- running ---
+
+    def _run(self, move: Move, *, waits: bool = False) -> None:
+        self.resume, self.waits_for_input, self.pausing = move, waits, False
+
+    def _pause(self, _arguments: Arguments) -> None:
+        if self.running:
+            self.pausing = True
+        else:
+            self._later.append(
+                (
+                    "stopped",
+                    {"reason": "pause", "threadId": self._interpreter.hart + 1, "allThreadsStopped": True},
+                )
+            )
+
+    def _continue(self, _arguments: Arguments) -> Message:
+        stop = self._session.stop
+        if stop.kind is StopKind.EXIT and stop.position == self._session.position:
+            self._ended(stop)  # there is nothing in front of it
+        else:
+            self._run(self._session.run, waits=True)
+        return {"allThreadsContinued": True}
+
+    def _reverse_continue(self, _arguments: Arguments) -> None:
+        self._run(self._session.reverse)
+
+    def _step_hart(self) -> Stop:
+        return self._session.step_hart(self._interpreter.hart)
+
+    def _select(self, arguments: Arguments) -> None:
+        self._interpreter.hart = self._looking.hart(number(arguments, "threadId"))
+
+    def _step(self, arguments: Arguments, move: Move) -> None:
+        """By instructions, or until another line; a pause that is asked for ends it, too."""
+        self._select(arguments)
+        kind = text(arguments, "granularity", "statement")
+        if kind not in ("statement", "line", "instruction"):
+            raise ReplugError(f"granularity {kind}: statement, line and instruction are known")
+        if kind == "instruction":
+            self._run(move)
+            return
+
+        def once() -> Stop:
+            stop = move()
+            if stop.kind is StopKind.STEP and self.pausing:
+                return Stop(StopKind.PAUSED, stop.position, stop.hart)
+            return stop
+
+        self._run(lambda: leave_line(self._interpreter, once))
+
+    def _step_back(self, arguments: Arguments) -> None:
+        hart = self._looking.hart(number(arguments, "threadId"))
+        if text(arguments, "granularity", "statement") == "instruction":
+            self._step(arguments, lambda: self._session.reverse_step_hart(hart))
+        else:
+            self._step(arguments, lambda: back_over(self._interpreter))
+
+    def _step_out(self, arguments: Arguments) -> None:
+        self._select(arguments)
+        engine, hart = self._session.engine, self._interpreter.hart
+        ra, sp = engine.get_x(hart, _RA), engine.get_x(hart, _SP)
+        self._run(lambda: run_to(self._interpreter, ra, f"$sp >= {sp}"))
+
+    # --- the console of the debugger ---
+
+    def _evaluate(self, arguments: Arguments) -> Message:
+        """In the debugger's console, all commands of `replug debug` are there, and expressions."""
+        if text(arguments, "context", "") != "repl":
+            return self._looking.evaluate(arguments)
+        line = text(arguments, "expression")
+        self._looking.select_frame(arguments)
+        if not self._interpreter.knows(line):
+            return self._looking.evaluate(arguments)
+        before, position = self._session.stop, self._session.position
+        self.pausing = False
+        said = self._interpreter.captured(line)
+        self._sources.forget()
+        if self._session.position != position or self._session.stop is not before:
+            stop = self._session.stop
+            self._later.append(
+                (
+                    "stopped",
+                    {
+                        "reason": "goto",
+                        "description": line,
+                        "threadId": stop.hart + 1,
+                        "allThreadsStopped": True,
+                    },
+                )
+            )
+        return {"result": said.rstrip("\n"), "variablesReference": 0}

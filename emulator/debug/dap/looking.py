@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Harts as threads, frames, registers as variables, expressions, memory and disassembly.
+
+Clients hold on to numbers of frames and variables only while the machine stands; they are made of the hart:
+frame 2 * hart is where it is, frame 2 * hart + 1 (1-based) where it will return to; variables
+1 + hart * 4 + group.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Callable
+
+from emulator.debug.commands.interpreter import Interpreter
+from emulator.debug.dap.arguments import Arguments, address, number, text
+from emulator.debug.dap.messages import Message
+from emulator.debug.dap.sources import Sources
+from emulator.debug.gdb import describe
+from emulator.debug.registers import Register, read, write
+from emulator.debug.session import DebugSession
+from emulator.errors import ReplugError
+from toolchain.disassemble import Instruction, disassemble
+
+_GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("Registers", ("pc", "x"), "registers"),
+    ("Floating point", ("f",), "registers"),
+    ("CSRs", ("priv", "csr"), "registers"),
+)
+_PLACES = 4  # numbers of variables for each hart
+_RA = 1
+_MOST_MEMORY = 1 << 20
+_MOST_INSTRUCTIONS = 1 << 14
+_PAGE = 4096
+_MEMORY = re.compile(r"(?:\*|u(8|16|32|64)\b)(.+)", re.DOTALL)
+
+
+def frame_hart(session: DebugSession, arguments: Arguments, default: int) -> int:
+    """The hart of the frame that a request is about; ReplugError if there is no such frame."""
+    frame = arguments.get("frameId")
+    if not frame:
+        return default
+    hart = (number(arguments, "frameId") - 1) // 2
+    if not 0 <= hart < session.machine.harts:
+        raise ReplugError(f"frame {frame}: there is none")
+    return hart
+
+
+def variable_place(session: DebugSession, reference: int) -> tuple[int, int]:
+    """(hart, group) of a reference to variables; ReplugError if there is none."""
+    hart, group = divmod(reference - 1, _PLACES)
+    if not (0 <= hart < session.machine.harts and group < len(_GROUPS)):
+        raise ReplugError(f"variables {reference}: there are none")
+    return hart, group
+
+
+class Looking:
+    """Handlers that show and edit the state that the machine stands in."""
+
+    def __init__(self, interpreter: Interpreter, sources: Sources) -> None:
+        self._interpreter = interpreter
+        self._session = interpreter.session
+        self._machine = interpreter.session.machine
+        self._symbols = interpreter.symbols
+        self._registers = interpreter.evaluator.registers
+        self._sources = sources
+        self.table: dict[str, Callable[[Arguments], Message | None]] = {
+            "stackTrace": self._stack,
+            "scopes": self._scopes,
+            "variables": self._variables,
+            "setVariable": self._set_variable,
+            "setExpression": self._set_expression,
+            "completions": self._completions,
+            "readMemory": self._read_memory,
+            "writeMemory": self._write_memory,
+            "disassemble": self._disassemble,
+        }
+
+    # --- harts and frames ---
+
+    def hart(self, thread: int) -> int:
+        """Of a thread: they count from 1. ReplugError if there is none."""
+        if not 1 <= thread <= self._machine.harts:
+            raise ReplugError(f"thread {thread}: the machine has harts 0 to {self._machine.harts - 1}")
+        return thread - 1
+
+    def threads(self, running: bool) -> Message:
+        """A thread for each hart; while the machine runs without what it does."""
+        return {
+            "threads": [
+                {
+                    "id": hart + 1,
+                    "name": f"hart {hart}"
+                    + ("" if running else f": {describe.state(self._session, self._symbols, hart)}"),
+                }
+                for hart in range(self._machine.harts)
+            ]
+        }
+
+    def _stack(self, arguments: Arguments) -> Message:
+        """Where the hart is, and where ra says that it will return to, if that is in another function."""
+        hart = self.hart(number(arguments, "threadId"))
+        self._interpreter.hart = hart
+        pc = self._session.engine.get_pc(hart)
+        ra = self._session.engine.get_x(hart, _RA)
+        frames = [self._frame(2 * hart + 1, pc, pc)]
+        here, caller = self._symbols.at(pc), self._symbols.at(ra - 1) if ra else None
+        if caller is not None and (here is None or here[0] != caller[0]):
+            frames.append(self._frame(2 * hart + 2, ra, ra - 1))
+        start = number(arguments, "startFrame", 0)
+        levels = number(arguments, "levels", 0) or len(frames)
+        return {"stackFrames": frames[start : start + levels], "totalFrames": len(frames)}
+
+    def _frame(self, identifier: int, pc: int, within: int) -> Message:
+        """within: an address in the instruction whose line is shown; of a caller, the call's."""
+        frame: Message = {
+            "id": identifier,
+            "name": self._symbols.name(pc),
+            "line": 0,
+            "column": 0,
+            "instructionPointerReference": f"{pc:#x}",
+        }
+        line = self._symbols.line(within)
+        if line is not None:
+            frame |= {"source": self._sources.described(line[0]), "line": line[1], "column": 1}
+        return frame
+
+    def select_frame(self, arguments: Arguments) -> int:
+        """The hart of the frame that a request is about: it is looked at from now on."""
+        self._interpreter.hart = frame_hart(self._session, arguments, self._interpreter.hart)
+        return self._interpreter.hart
+
+    # --- registers ---
+
+    def _scopes(self, arguments: Arguments) -> Message:
+        """Of the frame where the hart is; what a caller's registers were, nobody has kept."""
+        hart = self.select_frame(arguments)
+        if number(arguments, "frameId") % 2 == 0:
+            return {"scopes": []}
+        return {
+            "scopes": [
+                {
+                    "name": name,
+                    "presentationHint": hint,
+                    "variablesReference": 1 + hart * _PLACES + group,
+                    "namedVariables": len(self._of_group(group)),
+                    "expensive": group > 0,
+                }
+                for group, (name, _, hint) in enumerate(_GROUPS)
+            ]
+        }
+
+    def _of_group(self, group: int) -> list[Register]:
+        kinds = _GROUPS[group][1]
+        chosen = [each for each in self._registers.all if each.group in kinds]
+        return sorted(chosen, key=lambda each: kinds.index(each.group))
+
+    def _variables(self, arguments: Arguments) -> Message:
+        hart, group = variable_place(self._session, number(arguments, "variablesReference"))
+        start, count = number(arguments, "start", 0), number(arguments, "count", 0)
+        chosen = self._of_group(group)[start:]
+        if text(arguments, "filter", "named") == "indexed":
+            return {"variables": []}
+        return {"variables": [self._variable(hart, each) for each in (chosen[:count] if count else chosen)]}
+
+    def _variable(self, hart: int, register: Register) -> Message:
+        value = read(self._session.engine, hart, register)
+        shown: Message = {
+            "name": register.name,
+            "value": self._shown(register, value),
+            "type": f"{register.bits} bits",
+            "evaluateName": f"${register.name}",
+            "variablesReference": 0,
+        }
+        return shown | ({"memoryReference": f"{value:#x}"} if register.group in ("x", "pc") else {})
+
+    def _shown(self, register: Register, value: int) -> str:
+        shown = f"{value:#0{register.bits // 4 + 2}x}"
+        if register.group == "f":
+            return f"{shown} ({struct.unpack('<d', value.to_bytes(8, 'little'))[0]:g})"
+        if register.group in ("x", "pc") and value and self._symbols.at(value) is not None:
+            return f"{shown} <{self._symbols.name(value)}>"
+        return shown
+
+    def _set_variable(self, arguments: Arguments) -> Message:
+        hart, group = variable_place(self._session, number(arguments, "variablesReference"))
+        name = text(arguments, "name")
+        register = self._registers.find(name)
+        if register is None or register not in self._of_group(group):
+            raise ReplugError(f"{name}: there is no such register")
+        return self._set_register(hart, register, text(arguments, "value"))
+
+    def _set_register(self, hart: int, register: Register, given: str) -> Message:
+        given = given.partition(" <")[0].strip()  # as it was shown, edited a little
+        if register.group == "f" and re.fullmatch(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?", given):
+            value = int.from_bytes(struct.pack("<d", float(given)), "little")
+        else:
+            value = self._interpreter.evaluator.value(given.partition(" (")[0], hart)
+        write(self._session, hart, register, value)
+        shown = self._variable(hart, register)
+        return {"value": shown["value"], "type": shown["type"], "variablesReference": 0}
+
+    # --- expressions ---
+
+    def evaluate(self, arguments: Arguments) -> Message:
+        """The value of an expression, as the frame's hart sees it."""
+        hart = self.select_frame(arguments)
+        expression = text(arguments, "expression").strip()
+        name = expression.removeprefix("$")
+        register = self._registers.find(name)
+        if register is not None and (expression.startswith("$") or self._symbols.address(name) is None):
+            shown = self._variable(hart, register)
+            return {
+                "result": shown["value"],
+                "type": shown["type"],
+                "variablesReference": 0,
+                "memoryReference": shown.get("memoryReference"),
+            }
+        value = self._interpreter.evaluator.value(expression, hart)
+        result = f"{value:#x} ({value})"
+        if self._symbols.at(value) is not None:
+            result = f"{value:#x} <{self._symbols.name(value)}>"
+            data = self._machine.read_virtual(hart, value, 8)
+            if data is not None and text(arguments, "context", "") == "hover":
+                result += f": {int.from_bytes(data, 'little'):#x}"
+        return {"result": result, "variablesReference": 0, "memoryReference": f"{value:#x}"}
+
+    def _set_expression(self, arguments: Arguments) -> Message:
+        """$REGISTER, or memory as *ADDRESS (8 bytes), u8(ADDRESS) and so on."""
+        hart = self.select_frame(arguments)
+        expression, given = text(arguments, "expression").strip(), text(arguments, "value")
+        register = self._registers.find(expression.removeprefix("$"))
+        if register is not None:
+            return self._set_register(hart, register, given)
+        found = _MEMORY.fullmatch(expression)
+        if found is None:
+            raise ReplugError(f"{expression}: registers, and memory as *ADDRESS or u32(ADDRESS), can be set")
+        size = int(found[1] or 64) // 8
+        value = self._interpreter.evaluator.value(given, hart) & ((1 << 8 * size) - 1)
+        at = self._interpreter.evaluator.value(found[2], hart)
+        self._session.write_virtual(hart, at, value.to_bytes(size, "little"))
+        return {"value": f"{value:#x}", "variablesReference": 0}
+
+    def _completions(self, arguments: Arguments) -> Message:
+        typed = text(arguments, "text")[: max(number(arguments, "column") - 1, 0)]
+        word = re.split(r"[^\w.-]", typed)[-1]
+        return {
+            "targets": [
+                {"label": each, "start": len(typed) - len(word), "length": len(word)}
+                for each in self._interpreter.complete(typed)
+            ]
+        }
+
+    # --- memory ---
+
+    def _read_memory(self, arguments: Arguments) -> Message:
+        start = address(arguments, "memoryReference") + number(arguments, "offset", 0)
+        count = number(arguments, "count")
+        if not 0 <= count <= _MOST_MEMORY:
+            raise ReplugError(f"{count} bytes: 0 to {_MOST_MEMORY} can be read at once")
+        data = self._bytes(start, count)
+        body: Message = {"address": f"{start:#x}", "data": base64.b64encode(data).decode()}
+        return body | ({"unreadableBytes": count - len(data)} if len(data) < count else {})
+
+    def _bytes(self, start: int, count: int) -> bytes:
+        """As many from there as the hart that is looked at has."""
+        data = b""
+        while len(data) < count and 0 <= start + len(data) < 1 << 64:
+            at = start + len(data)
+            piece = self._machine.read_virtual(
+                self._interpreter.hart, at, min(_PAGE - at % _PAGE, count - len(data))
+            )
+            if piece is None:
+                break
+            data += piece
+        return data
+
+    def _write_memory(self, arguments: Arguments) -> Message:
+        start = address(arguments, "memoryReference") + number(arguments, "offset", 0)
+        try:
+            data = base64.b64decode(text(arguments, "data"), validate=True)
+        except (binascii.Error, ValueError):
+            raise ReplugError("`data` is not base64") from None
+        if not 0 <= start < 1 << 64:
+            raise ReplugError(f"{start:#x}: not an address")
+        self._session.write_virtual(self._interpreter.hart, start, data)
+        return {"offset": 0, "bytesWritten": len(data)}
+
+    # --- disassembly ---
+
+    def _disassemble(self, arguments: Arguments) -> Message:
+        """Exactly as many as asked for: where there are none, placeholders stand."""
+        at = address(arguments, "memoryReference") + number(arguments, "offset", 0)
+        first, count = number(arguments, "instructionOffset", 0), number(arguments, "instructionCount")
+        if not 0 <= count <= _MOST_INSTRUCTIONS or abs(first) > _MOST_INSTRUCTIONS:
+            raise ReplugError(f"at most {_MOST_INSTRUCTIONS} instructions can be disassembled at once")
+        shown: list[Message] = []
+        if first < 0:
+            before = self._before(at, -first)
+            shown += [_nowhere(max(at - 4 * n, 0)) for n in range(-first, len(before), -1)]
+            shown += [self._line(each) for each in before]
+        need = max(first, 0) + count - len(shown)
+        if need > 0:
+            code = self._decoded(at, self._bytes(at, 4 * need))[:need]
+            end = code[-1].address + len(code[-1].bytes) if code else at
+            ahead = [self._line(each) for each in code]
+            ahead += [_nowhere(end + 4 * n) for n in range(need - len(code))]
+            shown += ahead[max(first, 0) :]
+        return {"instructions": shown[:count]}
+
+    def _decoded(self, at: int, code: bytes) -> list[Instruction]:
+        return list(disassemble(code, at, bits=self._session.engine.config.xlen))
+
+    def _before(self, at: int, count: int) -> list[Instruction]:
+        """Up to so many instructions that end at an address.
+
+        From a symbol on it is known where instructions begin; without one, the start is guessed.
+        """
+        start = max(at - 4 * count, 0)
+        symbol = self._symbols.at(start)
+        if symbol is not None and symbol[1] < _PAGE:
+            start -= symbol[1]
+        else:
+            while start < at and self._symbols.at(start) is None and not self._bytes(start, 2):
+                start = min(start - start % _PAGE + _PAGE, at)
+        return self._decoded(start, self._bytes(start, at - start))[-count:]
+
+    def _line(self, each: Instruction) -> Message:
+        body: Message = {
+            "address": f"{each.address:#x}",
+            "instructionBytes": each.bytes.hex(" "),
+            "instruction": str(each),
+        }
+        symbol, line = self._symbols.at(each.address), self._symbols.line(each.address)
+        if symbol is not None and symbol[1] == 0:
+            body["symbol"] = symbol[0]
+        if line is not None:
+            body |= {"location": self._sources.described(line[0]), "line": line[1]}
+        return body
+
+
+def _nowhere(at: int) -> Message:
+    return {"address": f"{at:#x}", "instruction": "(no memory)", "presentationHint": "invalid"}

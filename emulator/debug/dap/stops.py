@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Breakpoints as clients set them: every request names all of its kind, and replaces those before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from emulator.debug.commands.interpreter import Interpreter
+from emulator.debug.dap.arguments import Arguments, address, number, table, tables, text
+from emulator.debug.dap.looking import frame_hart, variable_place
+from emulator.debug.dap.messages import Message
+from emulator.debug.dap.sources import Sources
+from emulator.debug.records import Breakpoint, Stop
+from emulator.engine import Access
+from emulator.errors import ReplugError
+
+OWNER = "dap"
+_ACCESSES = {"read": Access.READ, "write": Access.WRITE, "readWrite": Access.READ | Access.WRITE}
+_DATA, _FUNCTION, _INSTRUCTION = "data breakpoint", "function breakpoint", "instruction breakpoint"
+_F0 = 32  # number of f0 among the registers that can be watched
+
+Made = tuple[list[Breakpoint], Message]
+"""What the session has for a breakpoint, and what more the client is told about it."""
+
+
+class Stops:
+    """By kind (and file, for those on source lines): the client's identifier and the session's numbers."""
+
+    def __init__(self, interpreter: Interpreter, sources: Sources) -> None:
+        self._interpreter = interpreter
+        self._session = interpreter.session
+        self._sources = sources
+        self._groups: dict[str, list[int]] = {}  # kind and file -> numbers
+        self._known: dict[int, tuple[int, str]] = {}  # number -> identifier and kind
+        self._next = 1
+        self.table: dict[str, Callable[[Arguments], Message | None]] = {
+            "setBreakpoints": self._set_lines,
+            "setFunctionBreakpoints": self._set_functions,
+            "setInstructionBreakpoints": self._set_instructions,
+            "setDataBreakpoints": self._set_data,
+            "setExceptionBreakpoints": lambda _arguments: {"breakpoints": []},
+            "dataBreakpointInfo": self._data_info,
+            "breakpointLocations": self._locations,
+        }
+
+    def remove_all(self) -> None:
+        """Of this client."""
+        self._session.breakpoints.remove_owned(OWNER)
+
+    def reason(self, stop: Stop) -> tuple[str, Message]:
+        """Of a stop at a breakpoint: the event's reason, and what more it says."""
+        assert stop.breakpoint is not None
+        fallback = "breakpoint" if stop.breakpoint.kind is Access.EXECUTE else _DATA
+        identifier, kind = self._known.get(stop.breakpoint.number, (0, fallback))
+        body: Message = {"hitBreakpointIds": [identifier]} if identifier else {}
+        if kind == _DATA and stop.hit is not None:
+            done = {Access.READ: "read", Access.WRITE: "written"}.get(stop.hit.kind, "read and written")
+            what = "is about to be" if stop.backwards else "was"
+            by = self._interpreter.symbols.name(stop.hit.pc)
+            place = stop.breakpoint.text or f"{stop.hit.address:#x}"
+            said = (
+                f"{place} changed" if stop.hit.kind is Access.REGISTER else f"{place} {what} {done} by {by}"
+            )
+            body |= {"description": said, "text": said}
+        return kind, body
+
+    # --- setting ---
+
+    def _replace(
+        self, group: str, kind: str, wanted: Iterable[Arguments], make: Callable[[Arguments], Made]
+    ) -> Message:
+        """Breakpoints that cannot be set are answered so, each with its reason; the others are."""
+        for number_ in self._groups.pop(group, []):
+            self._known.pop(number_, None)
+            if self._session.breakpoints.get(number_) is not None:
+                self._session.breakpoints.remove(number_)
+        numbers = self._groups.setdefault(group, [])
+        told: list[Message] = []
+        for each in wanted:
+            identifier, self._next = self._next, self._next + 1
+            try:
+                made, more = make(each)
+            except ReplugError as error:
+                told.append({"id": identifier, "verified": False, "message": str(error)})
+                continue
+            for breakpoint in made:
+                numbers.append(breakpoint.number)
+                self._known[breakpoint.number] = (identifier, kind)
+            told.append({"id": identifier, "verified": True} | more)
+        return {"breakpoints": told}
+
+    def _condition(self, arguments: Arguments) -> str | None:
+        condition = text(arguments, "condition", "").strip()
+        if condition:
+            self._interpreter.value(condition)  # says now what is wrong with it
+        return condition or None
+
+    def _break(self, addresses: Iterable[int], arguments: Arguments) -> list[Breakpoint]:
+        condition, passes = self._condition(arguments), _passes(arguments)
+        made = [
+            self._session.break_at(at, condition=condition, owner=OWNER, text=f"{at:#x}") for at in addresses
+        ]
+        for breakpoint in made:
+            breakpoint.ignore = passes
+        return made
+
+    def _set_lines(self, arguments: Arguments) -> Message:
+        path = text(table(arguments, "source"), "path")
+
+        def make(each: Arguments) -> Made:
+            line, addresses = self._sources.addresses(path, number(each, "line"))
+            more = {"line": line, "source": {"path": path}, "instructionReference": f"{addresses[0]:#x}"}
+            return self._break(addresses, each), more
+
+        return self._replace(f"line {path}", "breakpoint", tables(arguments, "breakpoints"), make)
+
+    def _set_functions(self, arguments: Arguments) -> Message:
+        def make(each: Arguments) -> Made:
+            at = self._interpreter.value(text(each, "name"))
+            return self._break([at], each), self._place(at)
+
+        return self._replace(_FUNCTION, _FUNCTION, tables(arguments, "breakpoints"), make)
+
+    def _set_instructions(self, arguments: Arguments) -> Message:
+        def make(each: Arguments) -> Made:
+            at = address(each, "instructionReference") + number(each, "offset", 0)
+            return self._break([at], each), self._place(at)
+
+        return self._replace(_INSTRUCTION, _INSTRUCTION, tables(arguments, "breakpoints"), make)
+
+    def _place(self, at: int) -> Message:
+        line = self._interpreter.symbols.line(at)
+        place: Message = {"instructionReference": f"{at:#x}"}
+        return (
+            place if line is None else place | {"source": self._sources.described(line[0]), "line": line[1]}
+        )
+
+    def _locations(self, arguments: Arguments) -> Message:
+        first = number(arguments, "line")
+        last = number(arguments, "endLine", first)
+        rows = self._sources.rows(text(table(arguments, "source"), "path"))
+        return {
+            "breakpoints": [{"line": n} for n in sorted({line for line, _ in rows if first <= line <= last})]
+        }
+
+    # --- data ---
+
+    def _data_info(self, arguments: Arguments) -> Message:
+        """What can be watched under a name; a null dataId says that nothing can."""
+        name = text(arguments, "name")
+        hart = frame_hart(self._session, arguments, self._interpreter.hart)
+        if arguments.get("variablesReference"):
+            hart, _ = variable_place(self._session, number(arguments, "variablesReference"))
+            name = f"${name.removeprefix('$')}"
+        if name.strip().startswith("$"):
+            return self._register_info(name.strip()[1:], hart)
+        plain = name.strip().lstrip("*&")
+        try:
+            at = self._interpreter.evaluator.value(plain, hart)
+        except ReplugError as error:
+            return {"dataId": None, "description": str(error)}
+        size = self._interpreter.symbols.size(plain) or 8
+        size = number(arguments, "bytes", size if size <= 64 else 8)
+        return {
+            "dataId": f"memory {hart} {at:#x} {size}",
+            "description": f"{size} bytes at {self._interpreter.symbols.name(at)}",
+            "accessTypes": list(_ACCESSES),
+            "canPersist": False,
+        }
+
+    def _register_info(self, name: str, hart: int) -> Message:
+        register = self._interpreter.evaluator.registers.find(name)
+        if register is None or register.group not in ("x", "f"):
+            return {
+                "dataId": None,
+                "description": f"${name}: integer and floating-point registers can be watched",
+            }
+        index = register.index + (_F0 if register.group == "f" else 0)
+        return {
+            "dataId": f"register {hart} {index} {register.name}",
+            "description": f"${register.name} of hart {hart}",
+            "accessTypes": ["write"],
+            "canPersist": False,
+        }
+
+    def _set_data(self, arguments: Arguments) -> Message:
+        return self._replace(_DATA, _DATA, tables(arguments, "breakpoints"), self._make_data)
+
+    def _make_data(self, each: Arguments) -> Made:
+        given = text(each, "dataId")
+        access = text(each, "accessType", "write")
+        parts = given.split()
+        condition = self._condition(each)
+        if len(parts) != 4 or parts[0] not in ("memory", "register") or access not in _ACCESSES:
+            raise ReplugError(f"{given} {access}: cannot be watched")
+        try:
+            hart, where = int(parts[1]), int(parts[2], 0)
+            length = int(parts[3]) if parts[0] == "memory" else 0
+        except ValueError:
+            raise ReplugError(f"{given}: cannot be watched") from None
+        if not 0 <= hart < self._session.machine.harts or not 0 <= where < 1 << 64:
+            raise ReplugError(f"{given}: cannot be watched")
+        if parts[0] == "register":
+            if access != "write" or where >= 2 * _F0:
+                raise ReplugError("of registers, x0 to f31 can be watched, and writes only")
+            made = self._session.watch_register(hart, where, text=f"${parts[3]}", owner=OWNER)
+            made.condition = condition
+        else:
+            name = self._interpreter.symbols.name(where)
+            kind = _ACCESSES[access]
+            made = self._session.watch(
+                where, length, kind, hart=hart, condition=condition, text=name, owner=OWNER
+            )
+        made.ignore = _passes(each)
+        return [made], {}
+
+
+def _passes(arguments: Arguments) -> int:
+    """Hits to pass over: of hitCondition N, all before the Nth."""
+    given: Any = text(arguments, "hitCondition", "").strip()
+    if not given:
+        return 0
+    digits = given.removeprefix(">=").removeprefix("==").strip()
+    if not digits.isdecimal() or not 0 < int(digits) < 1 << 48:
+        raise ReplugError(f"hit condition {given}: a number from 1 on, the first hit that stops")
+    return int(digits) - 1
