@@ -15,7 +15,7 @@ from emulator.debug.commands.moving import back_over, leave_line, over, run_to
 from emulator.debug.dap.arguments import Arguments, flag, number, text
 from emulator.debug.dap.looking import Looking
 from emulator.debug.dap.messages import Message
-from emulator.debug.dap.sources import Sources
+from emulator.debug.dap.sources import Sources, resolve
 from emulator.debug.dap.stops import Stops
 from emulator.debug.records import Stop, StopKind
 from emulator.errors import ReplugError
@@ -188,10 +188,10 @@ class Adapter:
             if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
                 raise ReplugError(f"`{name}` has to be a list of paths")
         known = {image.path.resolve() for image, _ in self._interpreter.symbols.files}
-        for file in symbols:
-            if Path(file).resolve() not in known:
-                self._interpreter.symbols.add(Path(file))
-        self._sources.roots = [Path(each) for each in roots] + self._roots
+        for file in map(resolve, symbols):
+            if file not in known:
+                self._interpreter.symbols.add(file)
+        self._sources.roots = [resolve(each) for each in roots] + self._roots
         self._sources.forget()
         self._started = True
         self._go_or_stand()

@@ -208,17 +208,15 @@ class Looking:
         """The value of an expression, as the frame's hart sees it."""
         hart = self.select_frame(arguments)
         expression = text(arguments, "expression").strip()
-        name = expression.removeprefix("$")
-        register = self._registers.find(name)
-        if register is not None and (expression.startswith("$") or self._symbols.address(name) is None):
-            shown = self._variable(hart, register)
-            return {
-                "result": shown["value"],
-                "type": shown["type"],
-                "variablesReference": 0,
-                "memoryReference": shown.get("memoryReference"),
-            }
-        value = self._interpreter.evaluator.value(expression, hart)
+        register = self._registers.find(expression.removeprefix("$"))
+        if register is not None and expression.startswith("$"):
+            return self._evaluated(hart, register)
+        try:
+            value = self._interpreter.evaluator.value(expression, hart)
+        except ReplugError:
+            if register is None:
+                raise
+            return self._evaluated(hart, register)  # `a0`, as it stands in the source
         result = f"{value:#x} ({value})"
         if self._symbols.at(value) is not None:
             result = f"{value:#x} <{self._symbols.name(value)}>"
@@ -226,6 +224,11 @@ class Looking:
             if data is not None and text(arguments, "context", "") == "hover":
                 result += f": {int.from_bytes(data, 'little'):#x}"
         return {"result": result, "variablesReference": 0, "memoryReference": f"{value:#x}"}
+
+    def _evaluated(self, hart: int, register: Register) -> Message:
+        shown = self._variable(hart, register)
+        body = {"result": shown["value"], "type": shown["type"], "variablesReference": 0}
+        return body | {name: shown[name] for name in ("memoryReference",) if name in shown}
 
     def _set_expression(self, arguments: Arguments) -> Message:
         """$REGISTER, or memory as *ADDRESS (8 bytes), u8(ADDRESS) and so on."""
@@ -325,7 +328,8 @@ class Looking:
         else:
             while start < at and self._symbols.at(start) is None and not self._bytes(start, 2):
                 start = min(start - start % _PAGE + _PAGE, at)
-        return self._decoded(start, self._bytes(start, at - start))[-count:]
+        code = self._bytes(start, at - start)
+        return self._decoded(start, code)[-count:] if len(code) == at - start else []
 
     def _line(self, each: Instruction) -> Message:
         body: Message = {

@@ -57,6 +57,7 @@ class DapServer:
         self._waiting: list[Message] = []
         self._vanished = False
         self._sequence = 0
+        self._is_idle = False  # it is to run, but all harts wait for input
         self._console = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -160,7 +161,9 @@ class DapServer:
             while stop.kind is StopKind.IDLE and adapter.waits_for_input and not self._is_to_stop(adapter):
                 self._flush_console()
                 self._receive(_TICK)  # nothing can happen but input, or that somebody wants to look
+                self._is_idle = True
                 self._look()
+                self._is_idle = False
                 if not self._is_to_stop(adapter):
                     stop = resume()
         except ReplugError as error:
@@ -192,7 +195,7 @@ class DapServer:
                 self._answer(adapter, request)
                 adapter.running = False
             elif command in _WHILE_LIVE:
-                if self._session.is_live:
+                if self._session.is_live or self._is_idle:
                     self._answer(adapter, request)
                     self._session.rearm()
                 else:

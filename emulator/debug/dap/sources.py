@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from os.path import isfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,7 +38,7 @@ class Sources:
             beside = [image.path.resolve().parent for image, _ in self._symbols.files]
             bases = [*self.roots, _OURS, Path.cwd(), *(p for base in beside for p in (base, *base.parents))]
             tried = (base / file for base in bases)
-            self._found[file] = next((path.resolve() for path in tried if path.is_file()), None)
+            self._found[file] = next((path.resolve() for path in tried if isfile(path)), None)
         return self._found[file]
 
     def described(self, file: str) -> dict[str, Any]:
@@ -72,7 +73,7 @@ class Sources:
     def rows(self, path: str) -> list[_Row]:
         """All (line, address) of a file as the client names it; ReplugError if the program has none of it."""
         self._read()
-        resolved = Path(path).resolve()
+        resolved = resolve(path)
         matching = [file for file in self._rows if self.path(file) == resolved]
         if not matching:  # built elsewhere: the end of the name says which it is
             wanted = PurePosixPath(path).parts
@@ -90,6 +91,14 @@ class Sources:
         for address, file, line in self._symbols.lines():
             self._rows.setdefault(file, []).append((line, address))
         self._known = len(self._symbols.files)
+
+
+def resolve(path: str) -> Path:
+    """A path as a client names it, made absolute; ReplugError for what cannot be one."""
+    try:
+        return Path(path).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ReplugError(f"{path[:200]!r}: not a path: {error}") from None
 
 
 def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
