@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from os.path import isfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,7 +37,7 @@ class Sources:
             beside = [image.path.resolve().parent for image, _ in self._symbols.files]
             bases = [*self.roots, _OURS, Path.cwd(), *(p for base in beside for p in (base, *base.parents))]
             tried = (base / file for base in bases)
-            self._found[file] = next((path.resolve() for path in tried if isfile(path)), None)
+            self._found[file] = next((path.resolve() for path in tried if _is_file(path)), None)
         return self._found[file]
 
     def described(self, file: str) -> dict[str, Any]:
@@ -99,6 +98,13 @@ def resolve(path: str) -> Path:
         return Path(path).resolve()
     except (OSError, ValueError, RuntimeError) as error:
         raise ReplugError(f"{path[:200]!r}: not a path: {error}") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, say: the debug information may say anything
+        return False
 
 
 def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
