@@ -132,10 +132,7 @@ class _Parser:
         kind, text = self._tokens[self._at]
         self._at += 1
         if kind == "number":
-            try:
-                return int(text, 0)
-            except ValueError:
-                return int(text)  # with zeros in front
+            return _number(text)
         if kind == "operator":
             return self._prefixed(text)
         if kind == "name" and text in _SIZES and self._operator() == "(":
@@ -159,3 +156,12 @@ class _Parser:
         if operator not in unary:
             raise ReplugError(f"{self._text}: `{operator}` does not belong there")
         return unary[operator](self._unary())
+
+
+def _number(text: str) -> int:
+    for base in (0, 10):  # 10: with zeros in front
+        try:
+            return int(text, base)
+        except ValueError:
+            continue
+    raise ReplugError(f"{text[:40]}: not a number")

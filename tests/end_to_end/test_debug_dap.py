@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command import Replug, one_line
 from dap_client import Client, Refused, Server
+from programs import ECHO_ASLEEP
 
 Guest = Callable[[str], Path]
 
@@ -288,6 +289,32 @@ def test_pause_and_what_comes_while_the_machine_runs(guest: Guest) -> None:
             client.ask("terminate")
             client.event("terminated")
             client.ask("disconnect")
+        assert server.process.wait(timeout=60) == 0
+
+
+def test_a_guest_that_waits_for_input(guest: Guest) -> None:
+    asleep = guest(ECHO_ASLEEP)
+    with Server(str(asleep)) as server, Client(server.port) as client:
+        client.begin(stopOnEntry=False, stopAtExit=False)
+        assert client.event("output")["output"] == ">"
+        assert client.ask("setFunctionBreakpoints", breakpoints=[{"name": "nowhere"}])["breakpoints"]
+        client.ask("pause", threadId=1)
+        assert client.event("stopped")["reason"] == "pause"
+        client.ask("continue", threadId=1)
+        client.ask("evaluate", expression="type q", context="repl")
+        assert client.event("exited")["exitCode"] == 7
+        client.event("terminated")
+        assert "[q]" in "".join(e["body"]["output"] for e in client.events if e["event"] == "output")
+        client.ask("disconnect", terminateDebuggee=True)
+        assert server.process.wait(timeout=60) == 0
+
+
+def test_who_launches_ends_it(program: Path) -> None:
+    with Server(str(program)) as server, Client(server.port) as client:
+        client.ask("initialize")
+        client.ask("launch")
+        client.ask("configurationDone")
+        client.ask("disconnect")
         assert server.process.wait(timeout=60) == 0
 
 

@@ -190,7 +190,7 @@ class DapServer:
         waiting, self._waiting = self._waiting, []
         for request in waiting:
             command = request.get("command")
-            if command in _ANY_TIME:
+            if command in _ANY_TIME or _is_typing(request):
                 adapter.running = True
                 self._answer(adapter, request)
                 adapter.running = False
@@ -241,3 +241,12 @@ class DapServer:
             self._client.sendall(frame({"seq": self._sequence} | message))
         except OSError:
             self._vanished = True  # found out while the machine may be running: no exception goes through it
+
+
+def _is_typing(request: Message) -> bool:
+    """Whether it is the command `type`, which is meant for a machine that runs."""
+    arguments = request.get("arguments")
+    if request.get("command") != "evaluate" or not isinstance(arguments, dict):
+        return False
+    line = arguments.get("expression")
+    return arguments.get("context") == "repl" and isinstance(line, str) and line.lstrip().startswith("type ")

@@ -222,6 +222,6 @@ def _passes(arguments: Arguments) -> int:
     if not given:
         return 0
     digits = given.removeprefix(">=").removeprefix("==").strip()
-    if not digits.isdecimal() or not 0 < int(digits) < 1 << 48:
-        raise ReplugError(f"hit condition {given}: a number from 1 on, the first hit that stops")
+    if not digits.isdecimal() or len(digits) > 12 or int(digits) == 0:
+        raise ReplugError(f"hit condition {given[:40]}: a number from 1 on, the first hit that stops")
     return int(digits) - 1
