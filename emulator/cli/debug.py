@@ -8,6 +8,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from emulator.debug.dap.server import DapServer
 from emulator.debug.gdb.server import GdbServer, parse_address
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
+from emulator.debug.tui.work import Feed
 from emulator.errors import ReplugError
 from emulator.isa import Isa, isa_help
 from emulator.machine import Machine
@@ -43,6 +45,7 @@ def _boot_options() -> list[click.Parameter]:
 @click.option("--gdb", metavar="[HOST:]PORT", help="Serve GDB there (127.0.0.1 unless HOST is said).")
 @click.option("--dap", metavar="[HOST:]PORT", help="Serve editors there (Debug Adapter Protocol).")
 @click.option("--batch", is_flag=True, help="Read commands from stdin (or --command); an error ends it.")
+@click.option("--plain", is_flag=True, help="On a terminal as well: commands and answers, line by line.")
 @click.option("--command", "files", multiple=True, metavar="FILE", help="Execute the commands in FILE first.")
 def debug(
     image: Path | None,
@@ -50,13 +53,16 @@ def debug(
     gdb: str | None,
     dap: str | None,
     batch: bool,
+    plain: bool,
     files: tuple[str, ...],
     quiet: bool,
     **given: Any,
 ) -> int:
     """Step through IMAGE (or our guest OS), forward and back, from its first instruction on.
 
-    Commands are read from stdin: `help` lists them. With --gdb, GDB does it all:
+    On a terminal, the screen shows code, registers and harts, and ? lists the keys.
+
+    Elsewhere, commands are read from stdin: `help` lists them. With --gdb, GDB does it all:
 
     \b
       replug debug kernel.elf --harts 2 --gdb 1234
@@ -102,6 +108,8 @@ def debug(
             if address is not None:
                 server = _gdb if dap is None else _dap
                 server(interpreter, address, signals, quiet, listeners)
+            elif not (batch or plain or files) and _has_screen():
+                _show(interpreter, signals, listeners)
             elif not (batch and files):
                 _read_commands(interpreter, signals, batch)
         except QuitError:
@@ -112,6 +120,25 @@ def debug(
 def _tell(listeners: list[Callable[[bytes], None]], data: bytes) -> None:
     for listener in listeners:
         listener(data)
+
+
+# --- on a screen ---
+
+
+def _has_screen() -> bool:
+    """Whether a user sits at a terminal that can move its cursor."""
+    return console.stdin_is_terminal() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _show(interpreter: Interpreter, signals: Signals, listeners: list[Callable[[bytes], None]]) -> None:
+    # Textual takes a while to import, and is needed here only.
+    app_of = import_module("emulator.debug.tui.app").DebuggerApp
+    printed = Feed()
+    listeners[:] = [printed]  # nothing but the application writes to the screen
+    app = app_of(interpreter, printed, signals.check)
+    app.run()
+    if app.return_code:
+        raise SystemExit(app.return_code)
 
 
 # --- servers ---

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lower part: what commands print, the guest's console, its stack, descriptors, locks, breakpoints."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from rich.text import Text
+
+from emulator.debug.tui.pane import Pane
+from emulator.debug.tui.view import COMMANDS
+
+OUTPUT, CONSOLE, STACK = "Output", "Console", "Stack"
+PANES = (OUTPUT, CONSOLE, STACK, *COMMANDS)
+_MOST_LINES = 10_000
+_CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class LowerPane(Pane):
+    """One of several texts. chosen: its name, of PANES."""
+
+    def __init__(self) -> None:
+        super().__init__(id="lower")
+        self._texts: dict[str, list[str]] = {name: [] for name in PANES}
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._open_line = False  # the console's last line has not ended
+        self.chosen = OUTPUT
+        self._title()
+
+    def say(self, lines: list[str]) -> None:
+        """What a command printed."""
+        self._texts[OUTPUT] += [line for each in lines for line in each.split("\n")]
+        self._trim(OUTPUT)
+
+    def print(self, data: bytes) -> None:
+        """What the guest printed: without control sequences, which are not for this screen."""
+        lines = _CONTROL.sub("", self._decoder.decode(data).replace("\r", "")).split("\n")
+        texts = self._texts[CONSOLE]
+        if texts and self._open_line:
+            texts[-1] += lines.pop(0)
+        texts += lines
+        self._open_line = bool(texts)
+        if len(texts) > 1 and texts[-1] == "":
+            texts.pop()
+            self._open_line = False
+        self._trim(CONSOLE)
+
+    def replace(self, name: str, lines: tuple[str, ...]) -> None:
+        """Another text for one that a command makes."""
+        self._texts[name] = list(lines)
+        self.refresh()
+
+    def turn(self, by: int) -> None:
+        """To the next one, or the previous."""
+        self.chosen = PANES[(PANES.index(self.chosen) + by) % len(PANES)]
+        self._title()
+        self.to_end()
+
+    def choose(self, name: str) -> None:
+        """That one."""
+        self.chosen = name
+        self._title()
+        self.to_end()
+
+    def to_end(self) -> None:
+        """Texts that grow are seen from their end, others from their beginning."""
+        grows = self.chosen in (OUTPUT, CONSOLE)
+        self.top = max(self.count() - max(self.content_size.height, 1), 0) if grows else 0
+        self.refresh()
+
+    def _trim(self, name: str) -> None:
+        del self._texts[name][:-_MOST_LINES]
+        if name == self.chosen:
+            self.to_end()
+
+    def _title(self) -> None:
+        names = (f"[reverse]{name}[/reverse]" if name == self.chosen else name for name in PANES)
+        self.border_title = " ".join(names) + "  < >"
+
+    def count(self) -> int:
+        return len(self._texts[self.chosen])
+
+    def line(self, index: int, width: int) -> Text:
+        return Text(self._texts[self.chosen][index].expandtabs(8))

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the panes show of a machine that stands still: gathered at once, where the session may be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.debug.commands.interpreter import Interpreter
+from emulator.debug.records import Position, StopKind
+from emulator.debug.registers import read
+from emulator.debug.tui.listing import Listing, listing
+
+_STACK_WORDS = 64
+_CSRS = (
+    "mstatus", "mepc", "mcause", "mtval", "mie", "mip", "mtvec", "mscratch",
+    "sstatus", "sepc", "scause", "stval", "sie", "sip", "stvec", "sscratch", "satp",
+)  # fmt: skip
+MODES = {0: "U", 1: "S", 3: "M"}
+COMMANDS = {
+    "Descriptors": "info descriptors",
+    "Locks": "info locks",
+    "Processes": "info processes",
+    "Breakpoints": "info breakpoints",
+}
+"""Panes of the lower part that show what a command says."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """source: not disassembly; address: the code there, None for the pc; lower: the text that is open."""
+
+    source: bool
+    address: int | None
+    lower: str
+
+
+@dataclass(frozen=True)
+class HartView:
+    """A line of the timeline. turn: the schedule would let it go on next."""
+
+    number: int
+    pc: int
+    place: str
+    instruction: str
+    mode: str
+    waits: bool
+    turn: bool
+    instructions: int
+
+
+@dataclass(frozen=True)
+class View:
+    """hart: the one that is looked at; registers: (name, value) of it; checkpoints: their steps; text: of the
+    lower pane that was asked for."""
+
+    hart: int
+    harts: tuple[HartView, ...]
+    registers: tuple[tuple[str, int], ...]
+    code: Listing
+    position: Position
+    head: Position
+    checkpoints: tuple[int, ...]
+    stop: StopKind
+    text: tuple[str, ...]
+
+
+def gather(interpreter: Interpreter, request: Request) -> View:
+    """Look at everything that is asked for."""
+    session, engine, hart = interpreter.session, interpreter.session.engine, interpreter.hart
+    address = engine.get_pc(hart) if request.address is None else request.address
+    registers = interpreter.evaluator.registers
+    names = ["pc", *(each.name for each in registers.all if each.group == "x" and each.index), "priv", *_CSRS]
+    found = [register for register in map(registers.find, names) if register is not None]
+    return View(
+        hart,
+        tuple(_hart(interpreter, number) for number in range(session.machine.harts)),
+        tuple((register.name, read(engine, hart, register)) for register in found),
+        listing(interpreter, address, source=request.source),
+        session.position,
+        session.head,
+        tuple(each.step for each in session.history.checkpoints),
+        session.stop.kind,
+        _lower(interpreter, request.lower),
+    )
+
+
+def _hart(interpreter: Interpreter, number: int) -> HartView:
+    engine = interpreter.session.engine
+    pc = engine.get_pc(number)
+    return HartView(
+        number,
+        pc,
+        interpreter.symbols.name(pc),
+        interpreter.instruction(number, pc),
+        MODES.get(engine.get_privilege(number), "?"),
+        engine.is_waiting(number),
+        number == engine.next_hart,
+        engine.instret(number),
+    )
+
+
+def _lower(interpreter: Interpreter, pane: str) -> tuple[str, ...]:
+    if pane == "Stack":
+        return _stack(interpreter)
+    if pane in COMMANDS:
+        return tuple(interpreter.captured(COMMANDS[pane]).splitlines())
+    return ()
+
+
+def _stack(interpreter: Interpreter) -> tuple[str, ...]:
+    session, hart = interpreter.session, interpreter.hart
+    size = session.engine.config.xlen // 8
+    sp = session.engine.get_x(hart, 2) & ((1 << 8 * size) - 1)
+    lines = []
+    for index in range(_STACK_WORDS):
+        address = sp + index * size
+        data = session.machine.read_virtual(hart, address, size)
+        if data is None:
+            break
+        value = int.from_bytes(data, "little")
+        name = f"  <{interpreter.symbols.name(value)}>" if interpreter.symbols.at(value) is not None else ""
+        lines.append(f"sp+{index * size:<4x} {address:x}: {value:0{2 * size}x}{name}")
+    return tuple(lines) or (f"sp {sp:x}: nothing is mapped there",)
