@@ -4,6 +4,7 @@
 messages.py framing: Content-Length and JSON
 server.py   listening, one client after the other, and answering while the machine runs
 adapter.py  the table from a request's name to its handler; the life of a session; running and stepping
+arguments.py  reading what requests bring along
 stops.py    breakpoints of all kinds
 looking.py  harts, frames, registers, expressions, memory, disassembly
 sources.py  files of the source on the host, and the addresses of their lines
