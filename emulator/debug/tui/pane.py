@@ -23,11 +23,14 @@ class Pane(Widget, can_focus=True):
         Binding("pagedown", "page(1)", show=False),
         Binding("home", "move(-1000000000)", show=False),
         Binding("end", "move(1000000000)", show=False),
+        Binding("left", "aside(-8)", show=False),
+        Binding("right", "aside(8)", show=False),
     ]
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.top = 0
+        self._left = 0  # columns that are out of sight
         self.cursor: int | None = None
 
     def count(self) -> int:
@@ -44,7 +47,7 @@ class Pane(Widget, can_focus=True):
         self.top = max(min(self.top, self.count() - height), 0)
         text = Text(no_wrap=True, overflow="crop")
         for index in range(self.top, min(self.top + height, self.count())):
-            line = self.line(index, width)
+            line = self.line(index, width + self._left)[self._left :]
             line.truncate(width, pad=True)
             text.append_text(line)
             text.append("\n")
@@ -67,6 +70,11 @@ class Pane(Widget, can_focus=True):
             self.cursor = max(min(self.cursor + lines, last), 0)
             height = max(self.content_size.height, 1)
             self.top = max(min(self.top, self.cursor), self.cursor - height + 1)
+        self.refresh()
+
+    def action_aside(self, columns: int) -> None:
+        """To what is too long for the pane, and back."""
+        self._left = max(self._left + columns, 0)
         self.refresh()
 
     def action_page(self, direction: int) -> None:

@@ -8,6 +8,7 @@ from rich.text import Text
 from emulator.debug.tui.pane import Pane
 
 _MOST_COLUMNS = 4
+_INTEGERS = 32  # pc, and x1 to x31
 
 
 class RegistersPane(Pane):
@@ -30,9 +31,13 @@ class RegistersPane(Pane):
         self.border_title = f"Registers of hart {hart}"
         self.refresh()
 
-    def _columns(self) -> list[list[tuple[str, str]]]:
-        """As many as have room: names and values in hexadecimal."""
+    def _blocks(self) -> list[list[list[tuple[str, str]]]]:
+        """The columns of pc and integer registers, and those of the others below: CSRs are wider."""
         shown = [(name, f"{value:x}") for name, value in self._registers]
+        return [self._columns(block) for block in (shown[:_INTEGERS], shown[_INTEGERS:]) if block]
+
+    def _columns(self, shown: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+        """As many as have room: names and values in hexadecimal."""
         for number in range(_MOST_COLUMNS, 1, -1):
             rows = -(-len(shown) // number)
             columns = [shown[start : start + rows] for start in range(0, len(shown), max(rows, 1))]
@@ -41,11 +46,15 @@ class RegistersPane(Pane):
         return [shown]
 
     def count(self) -> int:
-        return max(map(len, self._columns()), default=0)
+        return sum(len(columns[0]) for columns in self._blocks())
 
     def line(self, index: int, width: int) -> Text:
         text = Text()
-        for column in self._columns():
+        for columns in self._blocks():
+            if index < len(columns[0]):
+                break
+            index -= len(columns[0])
+        for column in columns:
             if index < len(column):
                 name, value = column[index]
                 names, values = _widths(column)
