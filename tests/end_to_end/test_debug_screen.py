@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from textual.pilot import Pilot
+from typist import Typist
 
 from emulator import MachineOptions
 from emulator.debug.commands.interpreter import Interpreter
@@ -223,6 +224,18 @@ def test_the_command_line_completes_remembers_and_says_what_is_wrong(program: Pa
         assert screen.register("s1") == 299
 
     _play(program, play)
+
+
+def test_on_a_real_terminal(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    typist = Typist("debug", program)
+    try:
+        typist.wait_for(b"Registers of hart")
+        typist.type(b"q")
+        assert typist.finish() == 0  # and the terminal is as it was
+        assert b"\x1b[?1049l" in typist.shown  # back on its own screen
+    finally:
+        typist.close()
 
 
 def test_quitting(program: Path) -> None:
