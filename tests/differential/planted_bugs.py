@@ -146,9 +146,6 @@ CODE = (
     Bug("going back leaves the newer code", "snapshot.c",
         "                shadow_mark_dirty(machine, kept->page);\n", "                (void)kept;\n",
         (COHERENCE + "test_going_back_brings_old_code_back",)),
-    Bug("a crossing that is armed is forgotten when another is", "shadow.c",
-        "    if (h->crossing_armed)\n        shadow_disarm_crossing(h);\n    const", "    const",
-        (STRADDLING + "test_two_missing_halves_in_one_slice",)),
 )  # fmt: skip
 
 TRAPPING = (
@@ -233,9 +230,9 @@ INLINING = (
     Bug("a stub is made for a block that has not run", "inline.c",
         "    if (block == NULL || h->block_pc != address)", "    if (block == NULL)", (_SAME_INLINE, FUZZ)),
     Bug("a stub does not look at the end of the slice", "inline.c",
-        "JAE = 0x73", "JAE = 0x70 /* jo */", (INLINE + "test_a_stop_comes_through",)),
+        "JAE = 0x73", "JAE = 0x77 /* ja */", (_SAME_INLINE,)),
     Bug("a stub does not look whether the block is still the same", "inline.c",
-        "JNE = 0x75", "JNE = 0x70 /* jo */", (INLINE + "test_a_mark_that_is_set_late_is_passed",)),
+        "JNE = 0x75", "JNE = 0x70 /* jo */", (INLINE + "test_a_breakpoint_that_is_set_late_stops",)),
     Bug("a stub executes floating point that is off", "inline.c",
         "JE = 0x74", "JE = 0x70 /* jo */", (INLINE + "test_floating_point_is_switched_off",)),
     Bug("a stub counts its block down", "inline.c",

@@ -114,6 +114,18 @@ def test_a_mark_that_is_set_late_is_passed(guest: Guest) -> None:
     assert len(passed[0]) > 20
 
 
+def test_a_breakpoint_that_is_set_late_stops(guest: Guest) -> None:
+    image = guest(MIXED)
+    leaf = Image.open(image).symbol("leaf")
+    assert leaf is not None
+    engine = loaded(image, EngineConfig())
+    engine.run(1000)
+    engine.add_breakpoint(1, leaf.address)
+    assert engine.run_instructions(1000) is StopReason.BREAK
+    assert engine.get_pc(0) == leaf.address
+    engine.close()
+
+
 def test_floating_point_is_switched_off(guest: Guest) -> None:
     """The same block with FS Initial, then with FS Off: there its instructions are illegal."""
     image = guest("""
