@@ -48,7 +48,9 @@ def test_version(replug: Replug) -> None:
 def test_isa_help(replug: Replug) -> None:
     text = replug("boot", "--isa", "help").stdout.decode()
     assert [line.split()[0] for line in text.splitlines()[:2]] == ["rv64", "rv32"]
-    emulated = {line.split()[0] for line in text.splitlines() if "emulated" in line and line.startswith("  z")}
+    emulated = {
+        line.split()[0] for line in text.splitlines() if "emulated" in line and line.startswith("  z")
+    }
     assert emulated == {"zba", "zbb", "zbs", "zicond"}
 
 
