@@ -232,7 +232,7 @@ INLINING = (
     Bug("a stub does not look at the end of the slice", "inline.c",
         "JAE = 0x73", "JAE = 0x77 /* ja */", (_SAME_INLINE,)),
     Bug("a stub does not look whether the block is still the same", "inline.c",
-        "JNE = 0x75", "JNE = 0x70 /* jo */", (INLINE + "test_a_breakpoint_that_is_set_late_stops",)),
+        "JNE = 0x75", "JNE = 0x74 /* je */", (INLINE + "test_a_breakpoint_that_is_set_late_stops",)),
     Bug("a stub executes floating point that is off", "inline.c",
         "JE = 0x74", "JE = 0x70 /* jo */", (INLINE + "test_floating_point_is_switched_off",)),
     Bug("a stub counts its block down", "inline.c",
