@@ -11,6 +11,8 @@ from emulator.debug.symbols import Symbols
 from emulator.devices import virt_map
 
 _MODES = {0: "U", 1: "S", 3: "M"}
+_FIRST_FLOAT = 32  # DWARF's number of f0
+_GENERIC = {1: "ra", 2: "sp", 8: "fp"} | {10 + i: f"arg{i + 1}" for i in range(8)}
 _FLOAT_CSRS = ("fflags", "frm", "fcsr")
 
 
@@ -23,7 +25,10 @@ def target(registers: list[Register], xlen: int) -> str:
     def line(number: int, register: Register) -> str:
         kinds = {"pc": "code_ptr", "f": "ieee_double"}
         kind = "data_ptr" if register.name in ("sp", "gp", "tp", "fp") else kinds.get(register.group, "int")
-        return f'    <reg name="{register.name}" bitsize="{register.bits}" type="{kind}" regnum="{number}"/>'
+        return (
+            f'    <reg name="{register.name}" bitsize="{register.bits}" type="{kind}" regnum="{number}"'
+            f"{_for_lldb(register)}/>"
+        )
 
     groups: dict[str, list[str]] = {"cpu": [], "fpu": [], "csr": [], "virtual": []}
     for number, register in enumerate(registers):
@@ -45,6 +50,23 @@ def target(registers: list[Register], xlen: int) -> str:
         + "\n".join(features)
         + "\n</target>\n"
     )
+
+
+def _for_lldb(register: Register) -> str:
+    """Attributes that GDB passes over: numbers as in DWARF, and what the ABI uses a register for.
+
+    LLDB has had an ABI for RISC-V since version 16; older ones take it from here.
+    """
+    if register.name == "pc":
+        return ' generic="pc"'
+    if register.group not in ("x", "f"):
+        return ""
+    number = register.index + (_FIRST_FLOAT if register.group == "f" else 0)
+    said = f' dwarf_regnum="{number}" ehframe_regnum="{number}"'
+    if register.group == "x":
+        generic = _GENERIC.get(register.index)
+        said += f' altname="x{register.index}"' + (f' generic="{generic}"' if generic else "")
+    return said
 
 
 def state(session: DebugSession, symbols: Symbols, hart: int) -> str:

@@ -3,6 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+Handler = Callable[[str], bytes | None]
+"""Of what stands behind a packet's name: the reply, b"" for what is not supported, None: it comes later."""
+BAD_MEMORY, BAD_ARGUMENT = b"E14", b"E22"
+"""Replies that say what was wrong, by the numbers of EFAULT and EINVAL."""
+
 _ESCAPED = b"#$}*"
 LONGEST = 0x20000
 """Bytes that a packet may have, as qSupported tells."""

@@ -131,8 +131,8 @@ class GdbServer:
 
     def _answer(self, target: GdbTarget, payload: bytes) -> None:
         reply = target.handle(payload)
-        if target.resume is not None:
-            resume, target.resume = target.resume, None
+        resume = target.take_resume()
+        if resume is not None:
             reply = self._run(target, resume)
         if reply is not None:
             self._send(reply)
