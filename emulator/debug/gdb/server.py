@@ -77,7 +77,7 @@ class GdbServer:
         running = False  # without a client
         while True:
             client = self._accept(running)
-            target = GdbTarget(self._session, self._symbols, self._monitor)
+            target = GdbTarget(self._session, self._symbols, self._monitor, self._console)
             self._client, self._reader, self._vanished = client, Reader(), False
             self._waiting.clear()
             self._session.look = self._look

@@ -26,6 +26,7 @@ from emulator.errors import ReplugError
 
 _INTERRUPTED, _TRAPPED = 2, 5
 _MOVED = "GDB still shows where it was: `maintenance flush register-cache` makes it look again\n"
+_MOVED_LLDB = "LLDB still shows where it was: its next step begins where the machine is now\n"
 
 Monitor = Callable[[str], str]
 """Executes a command of the user's, and gives what it says."""
@@ -34,10 +35,18 @@ Monitor = Callable[[str], str]
 class GdbTarget:
     """One client's view of a session: it keeps what that client has selected and set."""
 
-    def __init__(self, session: DebugSession, symbols: Symbols, monitor: Monitor) -> None:
+    def __init__(
+        self,
+        session: DebugSession,
+        symbols: Symbols,
+        monitor: Monitor,
+        console: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """console: shows a text to the client's user, while a packet is answered."""
         self._session = session
         self._symbols = symbols
         self._monitor = monitor
+        self._console = console
         self._threads = Threads(session, symbols)
         self._access = RegistersAndMemory(session, self._threads)
         self._running = Running(session, self._threads)
@@ -163,9 +172,13 @@ class GdbTarget:
     def _command(self, rest: str) -> bytes:
         before = self._session.position
         said = self._monitor(bytes.fromhex(rest).decode(errors="replace"))
+        lldb = self._running.keeps_schedule
         if self._session.position != before:
             self._threads.general = self._session.stop.hart
-            said += _MOVED
+            said += _MOVED_LLDB if lldb else _MOVED
+        if lldb:  # it would show what is in the reply as hexadecimal digits
+            self._console(said)
+            return b"OK"
         return said.encode().hex().encode() or b"OK"
 
     # --- ending ---
