@@ -16,6 +16,7 @@ from emulator.cli.cycles_output import Report, call_lines, compare_calls, read_r
 from emulator.cli.guest import HARTS, build_guest, guest_directory
 from emulator.cycles.baseline import Baseline, Subject, file_hash, model_options, read_baseline
 from emulator.cycles.claims import Claim, claims, missing
+from emulator.cycles.declare import declare
 from emulator.cycles.models import models_by_name
 from emulator.cycles.paths import declared_paths
 from emulator.cycles.protocol import run_protocol
@@ -23,10 +24,12 @@ from emulator.cycles.protocol_claims import protocol_claims
 from emulator.cycles.scenario import QUANTUM, PaperImages, run_image, run_paper
 from emulator.cycles.timeline import Window
 from emulator.errors import ReplugError
+from emulator.loader.boot import open_bootable
 from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
 from guestos.images import SCENARIO, Built
 from guestos.sample import sample_text
+from toolchain.image import Image
 
 PAPER = "paper"
 DEFAULT_MODELS = "ideal,in-order"
@@ -43,10 +46,10 @@ def _paper_images(file: Path | None, quiet: bool) -> tuple[PaperImages, Built]:
     ), made.images
 
 
-def _list_paths(image: Path) -> int:
-    declared = declared_paths(open_image(image))
+def _list_paths(image: Image) -> int:
+    declared = declared_paths(image)
     if not declared:
-        raise ReplugError(f"{image}: declares no paths (guestos/include/replug.inc tells how)")
+        raise ReplugError(f"{image.path}: declares no paths (guestos/include/replug.inc tells how)")
     for name, details in declared.items():
         click.echo(name)
         for detail in details:
@@ -64,6 +67,13 @@ def _list_paths(image: Path) -> int:
 )
 @click.option("--disk", type=click.Path(path_type=Path), help="IMAGE: the disk in virtio slot 0.")
 @click.option("--max-instructions", type=click.IntRange(min=1), help="IMAGE: end the run after so many.")
+@click.option(
+    "--declare",
+    "declarations",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="IMAGE: paths by symbols, in TOML (emulator/cycles/declare.py), where sources declare none.",
+)
 @click.option("--paths", "list_paths", is_flag=True, help="List the declared paths and end.")
 @click.option(
     "--program",
@@ -123,6 +133,7 @@ def cycles(
     file: Path | None,
     disk: Path | None,
     max_instructions: int | None,
+    declarations: Path | None,
     list_paths: bool,
     programs: tuple[Path, ...],
     by_function: bool,
@@ -160,6 +171,7 @@ def cycles(
       replug cycles alternatives --plot crossover.svg
       replug cycles --paths                    which paths our kernel declares
       replug cycles my.elf --harts 2 --all     any image that declares paths
+      replug cycles my.elf --declare paths.toml   paths of an image whose source declares none
       replug cycles my.elf --functions         where all instructions retired, declared as a path or not
       replug cycles my.elf --format callgrind -o callgrind.out   for KCachegrind, with calls
       replug cycles --format trace -o trace.json   a timeline for Perfetto; --format speedscope for speedscope
@@ -173,7 +185,7 @@ def cycles(
     if target == ALTERNATIVES:
         for option, given in {
             "--quantum": quantum, "--file": file, "--disk": disk, "--max-instructions": max_instructions,
-            "--save": save, "--baseline": baseline,
+            "--save": save, "--baseline": baseline, "--declare": declarations,
         }.items():  # fmt: skip
             if given is not None:
                 raise ReplugError(f"{option} does not go with the scenario {ALTERNATIVES}")
@@ -183,8 +195,10 @@ def cycles(
     models = models_by_name(model_names or DEFAULT_MODELS)
     for target_file in (json_file, output, None if save is None else str(save)):
         check_json_target(target_file)
-    if target == PAPER and (disk is not None or max_instructions is not None):
-        raise ReplugError(f"--disk and --max-instructions go with an image, not with the scenario {PAPER}")
+    if target == PAPER and (disk, max_instructions, declarations) != (None, None, None):
+        raise ReplugError(
+            f"--disk, --max-instructions and --declare go with an image, not with the scenario {PAPER}"
+        )
     if target != PAPER and file is not None:
         raise ReplugError(f"--file goes with the scenario {PAPER}, not with an image")
     if save == Path("-"):
@@ -220,6 +234,7 @@ def cycles(
                 "file": file_hash(file) if on_paper else "none",
                 "disk": file_hash(disk),
                 "max instructions": str(max_instructions).lower(),
+                **({} if declarations is None else {"declared paths": file_hash(declarations)}),
                 **subject.options,
             },
         )
@@ -248,7 +263,7 @@ def cycles(
     if on_paper:
         images, built = _paper_images(file, quiet)
         if list_paths:
-            return _list_paths(images.kernel)
+            return _list_paths(open_image(images.kernel))
         with display.shown():
             paper = run_paper(
                 images,
@@ -265,7 +280,7 @@ def cycles(
             )
             protocol = run_protocol(built, guest_directory(), models, display.doing)
         rerun = (
-            images.kernel,
+            open_image(images.kernel),
             MachineOptions(harts=harts, quantum=quantum, disk=images.disk, bootargs=images.bootargs),
         )
         costs, runs, problems = paper.costs, [paper.kernel, paper.invocation], paper.problems()
@@ -273,13 +288,16 @@ def cycles(
         judged = [*claims(costs, names), *protocol_claims(costs, names, protocol)]
         problems += [f"no calls: {row}" for row in missing(costs)]
     else:
+        opened = open_bootable(Path(target))
+        if declarations is not None:
+            opened = declare(opened, declarations)
         if list_paths:
-            return _list_paths(Path(target))
+            return _list_paths(opened)
         options = MachineOptions(harts=harts, quantum=quantum, disk=disk)
-        rerun = Path(target), options
+        rerun = opened, options
         with display.shown():
             run = run_image(
-                Path(target),
+                opened,
                 options,
                 models,
                 console=display.guest,

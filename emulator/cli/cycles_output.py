@@ -32,9 +32,9 @@ from emulator.cycles.table import claim_table, path_table, print_models
 from emulator.cycles.timeline import Timeline
 from emulator.cycles.trace_event import trace_event
 from emulator.errors import ReplugError
-from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
 from guestos.images import GUESTOS
+from toolchain.image import Image
 
 LONGEST_CALL = 4000  # instructions, of calls whose lines a baseline keeps
 LOGGED = 100_000  # instructions of a commit log, where nothing else is said
@@ -135,18 +135,18 @@ def _page(report: Report) -> PageContent:
 
 
 def compare_calls(
-    image: Path, options: MachineOptions, costs: Sequence[PathCost], wanted: tuple[str, str]
+    image: Image, options: MachineOptions, costs: Sequence[PathCost], wanted: tuple[str, str]
 ) -> PathComparison:
     """The least expensive calls of two paths of a run, which is run again for it."""
     chosen = [choose(costs, each) for each in wanted]
     samples = [cost.sample for cost in chosen if cost.sample is not None]
     first, second = trace_calls(image, options, samples)
     labels = (chosen[0].full_label, chosen[1].full_label)
-    return compare(open_image(image), labels, (first, second), source_roots(image))
+    return compare(image, labels, (first, second), source_roots(image.path))
 
 
 def call_lines(
-    image: Path, options: MachineOptions, costs: Sequence[PathCost], labels: Collection[str]
+    image: Image, options: MachineOptions, costs: Sequence[PathCost], labels: Collection[str]
 ) -> dict[str, dict[str, int]]:
     """For each path of these labels, what its least expensive call executed of each source line, "FILE: TEXT"
     (texts stay where numbers move).  The run is run again for it.  Calls of thousands of instructions are
@@ -162,12 +162,12 @@ def call_lines(
     ]
     samples = [cost.sample for cost in chosen if cost.sample is not None]
     calls = trace_calls(image, options, samples)
-    opened, roots = open_image(image), source_roots(image)
+    roots = source_roots(image.path)
     result: dict[str, dict[str, int]] = {}
     for cost, call in zip(chosen, calls, strict=True):
         lines = result.setdefault(cost.full_label, {})
         for step in call:
-            place, text = place_of(opened, step.pc, roots)
+            place, text = place_of(image, step.pc, roots)
             line = f"{place.rpartition(':')[0]}: {text}" if text else place
             lines[line] = lines.get(line, 0) + 1
     return result
