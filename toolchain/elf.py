@@ -178,10 +178,11 @@ class ElfFile:
             return section.data() if section is not None else b""
 
     def symbols(self) -> Iterator[Symbol]:
-        """The symbols that have names, of all symbol tables (the dynamic one apart)."""
+        """The symbols that have names, of all symbol tables; of the dynamic one only if there is no other."""
         headers = [section.header for section in self.sections]
+        stripped = all(section["sh_type"] != "SHT_SYMTAB" for section in self.sections)
         for section in self.sections:
-            if section["sh_type"] != "SHT_SYMTAB":
+            if section["sh_type"] != ("SHT_DYNSYM" if stripped else "SHT_SYMTAB"):
                 continue
             where = f"section {section.name}"
             with self.reading(where):

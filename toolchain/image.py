@@ -12,6 +12,7 @@ from pathlib import Path
 from elftools.elf.constants import SH_FLAGS
 
 from toolchain.dwarf_line import LineTable
+from toolchain.dwarf_unwind import UnwindRow, UnwindTable
 from toolchain.elf import ElfFile
 from toolchain.errors import ToolchainError
 
@@ -180,6 +181,23 @@ class Image:
             return []
         with self._elf.reading("section .debug_line"):
             return list(self._lines.rows())
+
+    def unwind_at(self, address: int) -> UnwindRow | None:
+        """Where a function, at one of its instructions, keeps what its caller needs; None if nobody says.
+
+        Raises ToolchainError if the call frame information is damaged, or larger than 4 MiB.
+        """
+        if self._elf is None:
+            return None
+        with self._elf.reading("section .debug_frame or .eh_frame"):
+            return self._unwind.at(address)
+
+    @cached_property
+    def _unwind(self) -> UnwindTable:
+        assert self._elf is not None  # asked for where there is an ELF only
+        section = self._elf.section(".eh_frame")
+        at = int(section["sh_addr"]) if section is not None else 0
+        return UnwindTable(self._elf.content(".debug_frame"), self._elf.content(".eh_frame"), at, self.bits)
 
     @cached_property
     def _by_name(self) -> dict[str, Symbol]:

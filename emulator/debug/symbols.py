@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emulator.errors import ReplugError
+from toolchain.dwarf_unwind import UnwindRow
 from toolchain.errors import ToolchainError
 from toolchain.image import Image
 
@@ -47,6 +48,13 @@ class Symbols:
                 return symbol.size
         return None
 
+    def module(self, address: int) -> str | None:
+        """The path of the file whose symbols name an address."""
+        for image, offset in self._files:
+            if image.symbol_at(address - offset) is not None:
+                return str(image.path)
+        return None
+
     def at(self, address: int) -> tuple[str, int] | None:
         """(name, offset in bytes) of the symbol at or below an address."""
         for image, offset in self._files:
@@ -74,6 +82,17 @@ class Symbols:
             except ToolchainError:
                 continue
             yield from ((address + offset, file, line) for address, file, line in rows)
+
+    def unwind(self, address: int) -> UnwindRow | None:
+        """What debug information says of the frame of a function at an instruction."""
+        for image, offset in self._files:
+            try:
+                found = image.unwind_at(address - offset)
+            except ToolchainError:
+                continue
+            if found is not None:
+                return found
+        return None
 
     def name(self, address: int) -> str:
         """The address as `symbol+offset`, or in hexadecimal where there is no symbol."""

@@ -138,7 +138,8 @@ class Client:
 
     def value(self, expression: str, thread: int = 1) -> int:
         """Of an expression, as a hart sees it."""
-        result = self.ask("evaluate", expression=expression, frameId=2 * thread - 1)["result"]
+        frame = self.frame(thread)["id"]
+        result = self.ask("evaluate", expression=expression, frameId=frame)["result"]
         return int(result.split()[0], 0)
 
     def frame(self, thread: int = 1) -> Message:

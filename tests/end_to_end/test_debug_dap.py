@@ -81,7 +81,7 @@ def test_harts_frames_and_registers(client: Client, program: Path) -> None:
     frame = client.frame()
     assert frame["instructionPointerReference"] == "0x80000000" and frame["name"] == "_start"
     assert Path(frame["source"]["path"]) == program.with_suffix(".s").resolve() and frame["line"] == 5
-    scopes = client.ask("scopes", frameId=3)["scopes"]
+    scopes = client.ask("scopes", frameId=client.frame(2)["id"])["scopes"]
     assert [each["name"] for each in scopes] == ["Registers", "Floating point", "CSRs"]
     references = [each["variablesReference"] for each in scopes]
     x, f, csr = (
@@ -203,7 +203,7 @@ def test_what_cannot_be_done_is_said_and_the_session_goes_on(client: Client) -> 
         ("evaluate", {"expression": "$nothing"}, "no such register"),
         ("evaluate", {"expression": "1 +"}, "missing"),
         ("evaluate", {"expression": 7}, "has to be a string"),
-        ("evaluate", {"expression": "1", "frameId": 99}, "frame 99"),
+        ("evaluate", {"expression": "1", "frameId": 9999}, "frame 9999"),
         ("stackTrace", {"threadId": 9}, "harts 0 to 1"),
         ("stackTrace", {}, "whole number"),
         ("variables", {"variablesReference": 1 << 70}, "whole number"),

@@ -7,7 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.registry import command
+from emulator.debug.frames import MOST, StackFrame, stack
 from emulator.debug.registers import read
+from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
@@ -44,6 +46,26 @@ def _hart(interpreter: Interpreter, rest: str) -> None:
             )
         interpreter.hart = hart
     interpreter.say(interpreter.where(interpreter.hart))
+
+
+@command("backtrace", "bt", "where", group=GROUP, usage="[N]", help="The functions that this hart is in.")
+def _backtrace(interpreter: Interpreter, rest: str) -> None:
+    limit = interpreter.count(rest) if rest else MOST
+    found = stack(interpreter.session, interpreter.symbols, interpreter.hart, min(limit, _MOST))
+    for line in frame_lines(interpreter.symbols, found.frames):
+        interpreter.say(line)
+    interpreter.say(f"(ends here: {found.end})")
+
+
+def frame_lines(symbols: Symbols, frames: tuple[StackFrame, ...]) -> list[str]:
+    """A line for each: number, address, function, source."""
+    lines = []
+    for number, frame in enumerate(frames):
+        line = symbols.line(frame.within)
+        place = f" at {line[0]}:{line[1]}" if line is not None else ""
+        trap = "  [a trap came here]" if frame.how == "trap" else ""
+        lines.append(f"#{number:<2} {frame.pc:#x} <{symbols.name(frame.pc)}>{place}{trap}")
+    return lines
 
 
 @command("info registers", "regs", group=GROUP, usage="[NAME...|all]", help="x registers and pc, or others.")

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.registry import command
+from emulator.debug.frames import stack
 from emulator.debug.records import Stop, StopKind
+from emulator.debug.traps import back_over_traps, over_traps
 from emulator.engine import Access
 from emulator.errors import ReplugError
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 FORWARD, BACKWARD = "Going forward", "Going back"
 _LONGEST_LINE = 100_000  # steps, when a source line is to be left
-_RA, _SP = 1, 2
+_RA = 1
 
 
 def repeated(interpreter: Interpreter, rest: str, move: Callable[[], Stop]) -> None:
@@ -51,27 +54,24 @@ def _step_alone(interpreter: Interpreter, rest: str) -> None:
     interpreter.report(interpreter.session.step_hart_alone(interpreter.hart, interpreter.count(rest)))
 
 
-@command("step", "s", group=FORWARD, usage="[N]", help="To another source line, into calls.")
+@command("step", "s", group=FORWARD, usage="[N]", help="To another source line, into calls, over traps.")
 def _step(interpreter: Interpreter, rest: str) -> None:
-    session = interpreter.session
-    repeated(interpreter, rest, lambda: leave_line(interpreter, lambda: session.step_hart(interpreter.hart)))
+    repeated(interpreter, rest, lambda: leave_line(interpreter, lambda: into(interpreter)))
 
 
-@command("nexti", "ni", group=FORWARD, usage="[N]", help="One instruction, over a call.")
+@command("nexti", "ni", group=FORWARD, usage="[N]", help="One instruction, over calls and traps.")
 def _nexti(interpreter: Interpreter, rest: str) -> None:
     repeated(interpreter, rest, lambda: over(interpreter))
 
 
-@command("next", "n", group=FORWARD, usage="[N]", help="To another source line, over calls.")
+@command("next", "n", group=FORWARD, usage="[N]", help="To another source line, over calls and traps.")
 def _next(interpreter: Interpreter, rest: str) -> None:
     repeated(interpreter, rest, lambda: leave_line(interpreter, lambda: over(interpreter)))
 
 
-@command("finish", "fin", group=FORWARD, help="Until this function returns (to where ra points now).")
+@command("finish", "fin", group=FORWARD, help="Until this function (or trap handler) returns to its caller.")
 def _finish(interpreter: Interpreter, _rest: str) -> None:
-    session, hart = interpreter.session, interpreter.hart
-    sp = session.engine.get_x(hart, _SP)
-    interpreter.report(run_to(interpreter, session.engine.get_x(hart, _RA), f"$sp >= {sp}"))
+    interpreter.report(out(interpreter))
 
 
 @command("continue", "c", group=FORWARD, help="Until something stops it.")
@@ -109,11 +109,10 @@ def _reverse_step_machine(interpreter: Interpreter, rest: str) -> None:
 
 @command("reverse-step", "rs", group=BACKWARD, usage="[N]", help="Back to another source line, into calls.")
 def _reverse_step(interpreter: Interpreter, rest: str) -> None:
-    session = interpreter.session
     repeated(
         interpreter,
         rest,
-        lambda: leave_line(interpreter, lambda: session.reverse_step_hart(interpreter.hart)),
+        lambda: back_to_line(interpreter, lambda: back_into(interpreter)),
     )
 
 
@@ -124,7 +123,7 @@ def _reverse_nexti(interpreter: Interpreter, rest: str) -> None:
 
 @command("reverse-next", "rn", group=BACKWARD, usage="[N]", help="Back to another source line, over calls.")
 def _reverse_next(interpreter: Interpreter, rest: str) -> None:
-    repeated(interpreter, rest, lambda: leave_line(interpreter, lambda: back_over(interpreter)))
+    repeated(interpreter, rest, lambda: back_to_line(interpreter, lambda: back_over(interpreter)))
 
 
 @command("reverse-finish", "rfin", group=BACKWARD, help="Back to the call of this function.")
@@ -223,8 +222,28 @@ def leave_line(interpreter: Interpreter, move: Callable[[], Stop]) -> Stop:
         stop = move()
         if stop.kind is not StopKind.STEP or line is None:
             return stop
+        hart = interpreter.hart = stop.hart  # a thread may have come to another one in a trap
         if interpreter.symbols.line(engine.get_pc(hart)) not in (None, line):
             return stop
+    return stop
+
+
+def back_to_line(interpreter: Interpreter, move: Callable[[], Stop]) -> Stop:
+    """Move back to where another source line begins, as GDB does."""
+    session = interpreter.session
+    stop = leave_line(interpreter, move)
+    line = interpreter.symbols.line(session.engine.get_pc(stop.hart))
+    for _ in range(_LONGEST_LINE):
+        if stop.kind is not StopKind.STEP or line is None:
+            return stop
+        before = move()
+        if before.kind is StopKind.STEP:
+            interpreter.hart = before.hart
+        if interpreter.symbols.line(session.engine.get_pc(before.hart)) != line:
+            session.goto(stop.position.step)
+            interpreter.hart = stop.hart
+            return stop
+        stop = before
     return stop
 
 
@@ -255,22 +274,45 @@ def run_to(interpreter: Interpreter, address: int, condition: str) -> Stop:
 
 
 def over(interpreter: Interpreter) -> Stop:
+    """One instruction, a call with all it leads to; traps on the way are passed."""
     session, hart = interpreter.session, interpreter.hart
-    pc, sp = session.engine.get_pc(hart), session.engine.get_x(hart, _SP)
+    pc, sp = session.engine.get_pc(hart), interpreter.evaluator.value("$sp", hart)
     length = _call_length(interpreter, pc)
     if length == 0:
-        return session.step_hart(hart)
+        return into(interpreter)
     return run_to(interpreter, pc + length, f"$sp >= {sp}")
 
 
+def into(interpreter: Interpreter) -> Stop:
+    """One instruction, into a call; traps are passed (traps.py)."""
+    return over_traps(interpreter.session, interpreter.hart)
+
+
+def out(interpreter: Interpreter) -> Stop:
+    """Until the function returns; ReplugError if nobody knows its caller."""
+    found = stack(interpreter.session, interpreter.symbols, interpreter.hart, 2)
+    if len(found.frames) < 2:
+        raise ReplugError(f"no caller is known: {found.end}")
+    caller = found.frames[1]
+    sp = caller.sp if caller.sp is not None else found.frames[0].sp
+    return run_to(interpreter, caller.pc, f"$sp >= {sp}")
+
+
 def back_over(interpreter: Interpreter) -> Stop:
+    """The same as `over`, back."""
     session, hart = interpreter.session, interpreter.hart
     pc = session.engine.get_pc(hart)
-    stop = session.reverse_step_hart(hart)
+    stop = back_into(interpreter)
     before = session.engine.get_pc(hart)
     if stop.kind is not StopKind.STEP or pc - 4 <= before < pc:
         return stop
     for length in (4, 2):  # did a call return to where it was?
         if _call_length(interpreter, pc - length) == length:
-            return session.last_execution(pc - length, frozenset((hart,)))
+            stop = session.last_execution(pc - length, frozenset((hart,)))
+            return replace(stop, kind=StopKind.STEP) if stop.kind is StopKind.BREAKPOINT else stop
     return stop
+
+
+def back_into(interpreter: Interpreter) -> Stop:
+    """The same as `into`, back."""
+    return back_over_traps(interpreter.session, interpreter.hart)

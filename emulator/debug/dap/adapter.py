@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emulator.debug.commands.interpreter import Interpreter
-from emulator.debug.commands.moving import back_over, leave_line, over, run_to
+from emulator.debug.commands.moving import back_over, back_to_line, into, leave_line, out, over
 from emulator.debug.dap.arguments import Arguments, flag, number, text
 from emulator.debug.dap.looking import Looking
 from emulator.debug.dap.messages import Message
@@ -56,7 +56,6 @@ _REASONS = {
     StopKind.WILD: ("exception", "a hart does nothing but trap"),
     StopKind.END: ("pause", "the recorded run was cut here"),
 }
-_RA, _SP = 1, 2
 
 
 class Adapter:
@@ -105,7 +104,7 @@ class Adapter:
             "continue": self._continue,
             "reverseContinue": self._reverse_continue,
             "next": lambda arguments: self._step(arguments, lambda: over(self._interpreter)),
-            "stepIn": lambda arguments: self._step(arguments, self._step_hart),
+            "stepIn": self._step_in,
             "stepOut": self._step_out,
             "stepBack": self._step_back,
             "evaluate": self._evaluate,
@@ -257,13 +256,12 @@ class Adapter:
     def _reverse_continue(self, _arguments: Arguments) -> None:
         self._run(self._session.reverse)
 
-    def _step_hart(self) -> Stop:
-        return self._session.step_hart(self._interpreter.hart)
-
     def _select(self, arguments: Arguments) -> None:
         self._interpreter.hart = self._looking.hart(number(arguments, "threadId"))
 
-    def _step(self, arguments: Arguments, move: Move) -> None:
+    def _step(
+        self, arguments: Arguments, move: Move, lines: Callable[[Interpreter, Move], Stop] = leave_line
+    ) -> None:
         """By instructions, or until another line; a pause that is asked for ends it, too."""
         self._select(arguments)
         kind = text(arguments, "granularity", "statement")
@@ -279,20 +277,25 @@ class Adapter:
                 return Stop(StopKind.PAUSED, stop.position, stop.hart)
             return stop
 
-        self._run(lambda: leave_line(self._interpreter, once))
+        self._run(lambda: lines(self._interpreter, once))
+
+    def _step_in(self, arguments: Arguments) -> None:
+        hart = self._looking.hart(number(arguments, "threadId"))
+        if text(arguments, "granularity", "statement") == "instruction":  # into traps, too
+            self._step(arguments, lambda: self._session.step_hart(hart))
+        else:
+            self._step(arguments, lambda: into(self._interpreter))
 
     def _step_back(self, arguments: Arguments) -> None:
         hart = self._looking.hart(number(arguments, "threadId"))
         if text(arguments, "granularity", "statement") == "instruction":
             self._step(arguments, lambda: self._session.reverse_step_hart(hart))
         else:
-            self._step(arguments, lambda: back_over(self._interpreter))
+            self._step(arguments, lambda: back_over(self._interpreter), back_to_line)
 
     def _step_out(self, arguments: Arguments) -> None:
         self._select(arguments)
-        engine, hart = self._session.engine, self._interpreter.hart
-        ra, sp = engine.get_x(hart, _RA), engine.get_x(hart, _SP)
-        self._run(lambda: run_to(self._interpreter, ra, f"$sp >= {sp}"))
+        self._run(lambda: out(self._interpreter))
 
     # --- the console of the debugger ---
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Harts as threads, frames, registers as variables, expressions, memory and disassembly.
 
-Clients hold on to numbers of frames and variables only while the machine stands; they are made of the hart:
-frame 2 * hart is where it is, frame 2 * hart + 1 (1-based) where it will return to; variables
-1 + hart * 4 + group.
+Clients hold on to numbers of frames and variables only while the machine stands; they are made of the hart
+and how deep a frame is, 0 for where the hart is: frame 1 + hart * 256 + depth; variables 1 + hart * 4 + group
+of a hart, and 1 << 20 plus the frame for the registers of a caller.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, address, number, text
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.sources import Sources
+from emulator.debug.frames import StackFrame, stack
 from emulator.debug.gdb import describe
-from emulator.debug.registers import Register, read, write
+from emulator.debug.registers import X_NAMES, Register, read, write
 from emulator.debug.session import DebugSession
 from emulator.errors import ReplugError
 from toolchain.disassemble import Instruction, disassemble
@@ -30,7 +31,8 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("CSRs", ("priv", "csr"), "registers"),
 )
 _PLACES = 4  # numbers of variables for each hart
-_RA = 1
+_DEPTHS = 256  # numbers of frames for each hart
+_CALLERS = 1 << 20  # from here on, numbers of variables are those of callers
 _MOST_MEMORY = 1 << 20
 _MOST_INSTRUCTIONS = 1 << 14
 _PAGE = 4096
@@ -42,14 +44,19 @@ def frame_hart(session: DebugSession, arguments: Arguments, default: int) -> int
     frame = arguments.get("frameId")
     if not frame:
         return default
-    hart = (number(arguments, "frameId") - 1) // 2
+    return frame_place(session, number(arguments, "frameId"))[0]
+
+
+def frame_place(session: DebugSession, frame: int) -> tuple[int, int]:
+    """(hart, depth) of a frame's number; ReplugError if there is no such hart."""
+    hart, depth = divmod(frame - 1, _DEPTHS)
     if not 0 <= hart < session.machine.harts:
         raise ReplugError(f"frame {frame}: there is none")
-    return hart
+    return hart, depth
 
 
 def variable_place(session: DebugSession, reference: int) -> tuple[int, int]:
-    """(hart, group) of a reference to variables; ReplugError if there is none."""
+    """(hart, group) of a reference to variables that are a hart's; ReplugError if there is none."""
     hart, group = divmod(reference - 1, _PLACES)
     if not (0 <= hart < session.machine.harts and group < len(_GROUPS)):
         raise ReplugError(f"variables {reference}: there are none")
@@ -76,9 +83,10 @@ class Looking:
             "readMemory": self._read_memory,
             "writeMemory": self._write_memory,
             "disassemble": self._disassemble,
+            "modules": self._modules,
         }
 
-    # --- harts and frames ---
+    # --- harts, modules and frames ---
 
     def hart(self, thread: int) -> int:
         """Of a thread: they count from 1. ReplugError if there is none."""
@@ -99,33 +107,51 @@ class Looking:
             ]
         }
 
+    def _modules(self, arguments: Arguments) -> Message:
+        """The files that symbols come from."""
+        made: list[Message] = []
+        for image, offset in self._symbols.files:
+            made.append(
+                {
+                    "id": str(image.path),
+                    "name": image.path.name,
+                    "path": str(image.path.resolve()),
+                    "addressRange": f"{image.segments[0].vaddr + offset:#x}",
+                    "symbolStatus": f"{len(image.symbols)} symbols",
+                }
+            )
+        start = number(arguments, "startModule", 0)
+        count = number(arguments, "moduleCount", 0) or len(made)
+        return {"modules": made[start : start + count], "totalModules": len(made)}
+
     def _stack(self, arguments: Arguments) -> Message:
-        """Where the hart is, and where ra says that it will return to, if that is in another function."""
+        """The functions that a hart is in, as frames.py finds them."""
         hart = self.hart(number(arguments, "threadId"))
         self._interpreter.hart = hart
-        pc = self._session.engine.get_pc(hart)
-        ra = self._session.engine.get_x(hart, _RA)
-        frames = [self._frame(2 * hart + 1, pc, pc)]
-        here, caller = self._symbols.at(pc), self._symbols.at(ra - 1) if ra else None
-        if caller is not None and (here is None or here[0] != caller[0]):
-            frames.append(self._frame(2 * hart + 2, ra, ra - 1))
+        frames = [
+            self._frame(1 + hart * _DEPTHS + depth, each) for depth, each in enumerate(self._stack_of(hart))
+        ]
         start = number(arguments, "startFrame", 0)
         levels = number(arguments, "levels", 0) or len(frames)
         return {"stackFrames": frames[start : start + levels], "totalFrames": len(frames)}
 
-    def _frame(self, identifier: int, pc: int, within: int) -> Message:
-        """within: an address in the instruction whose line is shown; of a caller, the call's."""
-        frame: Message = {
+    def _stack_of(self, hart: int) -> tuple[StackFrame, ...]:
+        return stack(self._session, self._symbols, hart, _DEPTHS - 1).frames
+
+    def _frame(self, identifier: int, frame: StackFrame) -> Message:
+        name = self._symbols.name(frame.pc)
+        body: Message = {
             "id": identifier,
-            "name": self._symbols.name(pc),
+            "name": f"{name} (a trap came here)" if frame.how == "trap" else name,
             "line": 0,
             "column": 0,
-            "instructionPointerReference": f"{pc:#x}",
+            "instructionPointerReference": f"{frame.pc:#x}",
+            "moduleId": self._symbols.module(frame.within),
         }
-        line = self._symbols.line(within)
+        line = self._symbols.line(frame.within)
         if line is not None:
-            frame |= {"source": self._sources.described(line[0]), "line": line[1], "column": 1}
-        return frame
+            body |= {"source": self._sources.described(line[0]), "line": line[1], "column": 1}
+        return body
 
     def select_frame(self, arguments: Arguments) -> int:
         """The hart of the frame that a request is about: it is looked at from now on."""
@@ -135,10 +161,17 @@ class Looking:
     # --- registers ---
 
     def _scopes(self, arguments: Arguments) -> Message:
-        """Of the frame where the hart is; what a caller's registers were, nobody has kept."""
-        hart = self.select_frame(arguments)
-        if number(arguments, "frameId") % 2 == 0:
-            return {"scopes": []}
+        """Of a hart all registers; of a caller those whose values are known."""
+        hart, depth = frame_place(self._session, number(arguments, "frameId"))
+        self.select_frame(arguments)
+        if depth:
+            scope = {
+                "name": "Registers of the caller",
+                "presentationHint": "registers",
+                "variablesReference": _CALLERS + number(arguments, "frameId"),
+                "expensive": False,
+            }
+            return {"scopes": [scope]}
         return {
             "scopes": [
                 {
@@ -158,12 +191,30 @@ class Looking:
         return sorted(chosen, key=lambda each: kinds.index(each.group))
 
     def _variables(self, arguments: Arguments) -> Message:
-        hart, group = variable_place(self._session, number(arguments, "variablesReference"))
+        reference = number(arguments, "variablesReference")
+        if reference > _CALLERS:
+            return {"variables": self._of_caller(*frame_place(self._session, reference - _CALLERS))}
+        hart, group = variable_place(self._session, reference)
         start, count = number(arguments, "start", 0), number(arguments, "count", 0)
         chosen = self._of_group(group)[start:]
         if text(arguments, "filter", "named") == "indexed":
             return {"variables": []}
         return {"variables": [self._variable(hart, each) for each in (chosen[:count] if count else chosen)]}
+
+    def _of_caller(self, hart: int, depth: int) -> list[Message]:
+        frames = self._stack_of(hart)
+        if depth >= len(frames):
+            raise ReplugError(f"frame {depth} of hart {hart}: there is none")
+        known = {"pc": frames[depth].pc} | {X_NAMES[n]: v for n, v in sorted(frames[depth].registers.items())}
+        made = []
+        for name, value in known.items():
+            register = self._registers.find(name)
+            assert register is not None
+            body: Message = {"name": name, "value": self._shown(register, value), "variablesReference": 0}
+            made.append(
+                body | {"memoryReference": f"{value:#x}", "presentationHint": {"attributes": ["readOnly"]}}
+            )
+        return made
 
     def _variable(self, hart: int, register: Register) -> Message:
         value = read(self._session.engine, hart, register)
@@ -210,7 +261,11 @@ class Looking:
         expression = text(arguments, "expression").strip()
         register = self._registers.find(expression.removeprefix("$"))
         if register is not None and expression.startswith("$"):
-            return self._evaluated(hart, register)
+            frame = number(arguments, "frameId", 0) or 1
+            depth = frame_place(self._session, frame)[1]
+            return (
+                self._evaluated(hart, register) if depth == 0 else self._evaluated_in(hart, depth, register)
+            )
         try:
             value = self._interpreter.evaluator.value(expression, hart)
         except ReplugError:
@@ -229,6 +284,12 @@ class Looking:
         shown = self._variable(hart, register)
         body = {"result": shown["value"], "type": shown["type"], "variablesReference": 0}
         return body | {name: shown[name] for name in ("memoryReference",) if name in shown}
+
+    def _evaluated_in(self, hart: int, depth: int, register: Register) -> Message:
+        for each in self._of_caller(hart, depth):
+            if each["name"] == register.name:
+                return {"result": each["value"], "variablesReference": 0}
+        raise ReplugError(f"${register.name}: what a caller had there is not known")
 
     def _set_expression(self, arguments: Arguments) -> Message:
         """$REGISTER, or memory as *ADDRESS (8 bytes), u8(ADDRESS) and so on."""

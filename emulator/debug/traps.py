@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stepping over traps: who steps through a program does not want to end in the handler of an interrupt.
+
+A step that turns out to be a trap is followed until its handler has returned: to the instruction that was
+interrupted, or to the one behind it, with the same stack pointer, privilege and address space, on whichever
+hart the thread is then. Breakpoints in the handler stop it all the same. An exception that a mode handles for
+itself is followed into its handler: it may well not come back.
+"""
+
+from __future__ import annotations
+
+from emulator.debug.records import Breakpoint, Stop, StopKind
+from emulator.debug.session import DebugSession
+
+_SP = 2
+_SATP = 0x180
+_MOST = 1000
+"""Traps that one instruction may take: pages that come one by one, a timer that never rests."""
+_LENGTHS = (0, 2, 4)
+_TVEC, _CAUSE = {1: 0x105, 3: 0x305}, {1: 0x142, 3: 0x342}  # by the mode that handles it
+_EPC = {1: "sepc", 3: "mepc"}
+_INTERRUPTS = (1, 3, 5, 7, 9, 11)
+_RETURNS = (0x1020_0073, 0x3020_0073)  # sret, mret
+
+
+def over_traps(session: DebugSession, hart: int) -> Stop:
+    """One instruction of a hart, and all traps in front of it."""
+    for _ in range(_MOST):
+        engine = session.engine
+        pc, traps = engine.get_pc(hart), engine.traps(hart)
+        condition, mode = _same_thread(session, hart), engine.get_privilege(hart)
+        stop = session.step_hart(hart)
+        if stop.kind is not StopKind.STEP or engine.traps(hart) == traps or not _passed(session, hart, mode):
+            return stop
+        stop = _run_to(session, [pc + length for length in _LENGTHS], condition)
+        if stop.kind is not StopKind.STEP:
+            return stop
+        hart = stop.hart
+        if session.engine.get_pc(hart) != pc:
+            return stop
+    return stop
+
+
+def back_over_traps(session: DebugSession, hart: int) -> Stop:
+    """To in front of the instruction that this hart executed last, traps apart."""
+    for _ in range(_MOST):
+        engine = session.engine
+        pc, sp, mode = engine.get_pc(hart), _sp(session, hart), engine.get_privilege(hart)
+        stop = session.reverse_step_hart(hart)
+        if stop.kind is not StopKind.STEP or not _returns(session, hart) or not _passed(session, hart, mode):
+            return stop
+        handler = engine.get_privilege(hart)
+        places = " || ".join(f"${_EPC[handler]} == {pc - length}" for length in _LENGTHS)
+        vector = engine.get_csr(hart, _TVEC[handler]) or 0
+        entries = [vector & ~3] + [(vector & ~3) + 4 * n for n in _INTERRUPTS if vector & 3 == 1]
+        stop = _run_to(session, entries, f"$sp == {sp} && ({places})", hart=hart, backwards=True)
+        if stop.kind is not StopKind.STEP:
+            return stop
+        stop = session.reverse_step_hart(hart)
+        if stop.kind is not StopKind.STEP or engine.get_pc(hart) != pc:
+            return stop
+    return stop
+
+
+def _sp(session: DebugSession, hart: int) -> int:
+    return session.engine.get_x(hart, _SP) & (1 << session.engine.config.xlen) - 1
+
+
+def _same_thread(session: DebugSession, hart: int) -> str:
+    satp = session.engine.get_csr(hart, _SATP) or 0
+    mode = session.engine.get_privilege(hart)
+    return f"$sp == {_sp(session, hart)} && $priv == {mode} && $satp == {satp}"
+
+
+def _passed(session: DebugSession, hart: int, mode: int) -> bool:
+    """Whether the trap that the hart is in, from a mode, is one to step over."""
+    handler = session.engine.get_privilege(hart)
+    cause = session.engine.get_csr(hart, _CAUSE.get(handler, 0)) or 0
+    return handler in _CAUSE and (handler > mode or bool(cause >> session.engine.config.xlen - 1 & 1))
+
+
+def _returns(session: DebugSession, hart: int) -> bool:
+    """Whether the hart is about to return from a trap."""
+    code = session.machine.read_virtual(hart, session.engine.get_pc(hart), 4)
+    return code is not None and int.from_bytes(code, "little") in _RETURNS
+
+
+def _run_to(
+    session: DebugSession,
+    addresses: list[int],
+    condition: str,
+    *,
+    hart: int | None = None,
+    backwards: bool = False,
+) -> Stop:
+    """Until the condition holds at one of the addresses (that is a STEP), or something else stops it."""
+    harts = None if hart is None else frozenset((hart,))
+    made: list[Breakpoint] = []
+    try:
+        for address in addresses:
+            made.append(session.break_at(address & (1 << 64) - 1, harts=harts, condition=condition))
+        stop = session.reverse() if backwards else session.run()
+    finally:
+        for breakpoint in made:
+            session.breakpoints.remove(breakpoint.number)
+    if any(stop.breakpoint is breakpoint for breakpoint in made):
+        return Stop(StopKind.STEP, stop.position, stop.hart, backwards=backwards)
+    return stop
