@@ -165,6 +165,15 @@ class Image:
             return None
         return self._names[index], address - self._addresses[index]
 
+    def function_at(self, address: int) -> tuple[int, int] | None:
+        """(start, bytes) of the function that holds an address: by a symbol with a size, else from the
+        nearest one on, of 0 bytes: nobody knows how many."""
+        index = bisect_right(self._functions, address, key=lambda symbol: symbol.address) - 1
+        if index >= 0 and address < self._functions[index].address + self._functions[index].size:
+            return self._functions[index].address, self._functions[index].size
+        found = self.symbol_at(address)
+        return None if found is None else (address - found[1], 0)
+
     def line_at(self, address: int) -> tuple[str, int] | None:
         """(file, line) of the source of an address, None if unknown; the file as the compiler was told.
 
@@ -202,6 +211,10 @@ class Image:
     @cached_property
     def _by_name(self) -> dict[str, Symbol]:
         return {symbol.name: symbol for symbol in reversed(self.symbols)}
+
+    @cached_property
+    def _functions(self) -> list[Symbol]:
+        return [symbol for symbol in self.symbols if symbol.kind == "function" and symbol.size]
 
     @cached_property
     def _placed(self) -> list[tuple[int, str]]:

@@ -89,9 +89,9 @@ class _Unwinder:
         row = self._symbols.unwind(frame.within)
         if row is not None:
             return self._by_row(frame, row)
-        start = self._start(frame)
-        if start is not None:
-            return self._by_prologue(frame, start)
+        function = self._function(frame)
+        if function is not None:
+            return self._by_prologue(frame, *function)
         return self._by_chain(frame)
 
     def _ended(self, why: str) -> StackFrame | None:
@@ -130,14 +130,12 @@ class _Unwinder:
 
     # --- instructions ---
 
-    def _start(self, frame: StackFrame) -> int | None:
-        """Where the function begins that a symbol names."""
-        found = self._symbols.at(frame.within)
-        if found is None or found[1] > _LONGEST_FUNCTION:
-            return None
-        return frame.within - found[1]
+    def _function(self, frame: StackFrame) -> tuple[int, int] | None:
+        """(start, bytes) of the function that a symbol names."""
+        found = self._symbols.function(frame.within)
+        return found if found is not None and frame.within - found[0] <= _LONGEST_FUNCTION else None
 
-    def _by_prologue(self, frame: StackFrame, start: int) -> StackFrame | None:
+    def _by_prologue(self, frame: StackFrame, start: int, size: int) -> StackFrame | None:
         done = self._done(start, frame.pc)
         if done is None:
             return self._ended("the function's code cannot be read")
@@ -158,11 +156,20 @@ class _Unwinder:
             registers[_SP] = bases["sp"]
         if self._is_vector(start):
             return self._interrupted(registers)
-        ra = done.get("ra")
-        saved: Value = ("ra", 0)
-        if ra == saved and frame.registers.get(_RA) is not None:
-            registers[_RA] = frame.registers[_RA]
+        entered: tuple[Value, Value] = (("ra", 0), ("sp", 0))
+        is_saved = ("ra", 0) in done.slots.values()
+        if done.get("ra") == entered[0] and (not is_saved or done.get("sp") == entered[1]):
+            registers.pop(_RA, None)
+            if frame.registers.get(_RA) is not None:
+                registers[_RA] = frame.registers[_RA]  # not saved yet, or back already
+        if start < registers.get(_RA, 0) <= start + size and not self._saves_ra(start, size):
+            return self._ended("the function has called others, and keeps no return address")
         return self._returning(frame, registers, registers.get(_RA), "prologue")
+
+    def _saves_ra(self, start: int, size: int) -> bool:
+        """Whether the function does that anywhere."""
+        done = self._done(start, start + min(size, _LONGEST_FUNCTION))
+        return done is not None and ("ra", 0) in done.slots.values()
 
     def _done(self, start: int, pc: int) -> Frame | None:
         code = self._machine.read_virtual(self._hart, start, pc - start) if pc > start else b""

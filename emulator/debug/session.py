@@ -270,7 +270,7 @@ class DebugSession:
         if step < 0:
             self._goto(0)
             return self._stopped(self._made(StopKind.START, self.stop.hart, backwards=True))
-        return self._stopped(replace(self._goto(step), backwards=True))
+        return self._stopped(replace(self._goto_back(step), backwards=True))
 
     def reverse_step_hart(self, hart: int) -> Stop:
         """To the state in front of what this hart did last."""
@@ -278,7 +278,7 @@ class DebugSession:
         if step is None:
             self._goto(0)
             return self._stopped(self._made(StopKind.START, hart, backwards=True))
-        return self._stopped(replace(self._goto(step), hart=hart, backwards=True))
+        return self._stopped(replace(self._goto_back(step), hart=hart, backwards=True))
 
     def last_access(self, address: int, length: int, kind: Access = Access.WRITE, hart: int = 0) -> Stop:
         """To the state in front of the latest access to these bytes, else to the start."""
@@ -621,6 +621,14 @@ class DebugSession:
             self._external(external)
             external = self.timeline.next()
         return self._made(StopKind.STEP, self.engine.next_hart)
+
+    def _goto_back(self, step: int) -> Stop:
+        """To a step, or in front of it where it is none: an xret and an interrupt behind it are one."""
+        stop = self._goto(step)
+        while stop.kind is StopKind.STEP and self.engine.steps > step > 0:
+            step -= 1
+            stop = self._goto(step)
+        return stop
 
     def _reverse(self, only: frozenset[int] | None, limit: int) -> Stop:
         """Back to the latest hit in front of here, interval by interval of the history."""

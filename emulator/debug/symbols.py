@@ -48,6 +48,14 @@ class Symbols:
                 return symbol.size
         return None
 
+    def function(self, address: int) -> tuple[int, int] | None:
+        """(start, bytes) of the function that an address lies in; 0 bytes: a label, nobody knows how many."""
+        for image, offset in self._files:
+            found = image.function_at(address - offset)
+            if found is not None:
+                return found[0] + offset, found[1]
+        return None
+
     def module(self, address: int) -> str | None:
         """The path of the file whose symbols name an address."""
         for image, offset in self._files:

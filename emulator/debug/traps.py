@@ -43,10 +43,10 @@ def over_traps(session: DebugSession, hart: int) -> Stop:
 
 def back_over_traps(session: DebugSession, hart: int) -> Stop:
     """To in front of the instruction that this hart executed last, traps apart."""
+    engine = session.engine
+    pc, sp, mode = engine.get_pc(hart), _sp(session, hart), engine.get_privilege(hart)
+    stop = session.reverse_step_hart(hart)
     for _ in range(_MOST):
-        engine = session.engine
-        pc, sp, mode = engine.get_pc(hart), _sp(session, hart), engine.get_privilege(hart)
-        stop = session.reverse_step_hart(hart)
         if stop.kind is not StopKind.STEP or not _returns(session, hart) or not _passed(session, hart, mode):
             return stop
         handler = engine.get_privilege(hart)
@@ -57,8 +57,12 @@ def back_over_traps(session: DebugSession, hart: int) -> Stop:
         if stop.kind is not StopKind.STEP:
             return stop
         stop = session.reverse_step_hart(hart)
-        if stop.kind is not StopKind.STEP or engine.get_pc(hart) != pc:
+        # Now it stands in front of the trap, or of an xret that the interrupt followed at once.
+        if stop.kind is not StopKind.STEP or engine.get_privilege(hart) != mode:
+            continue
+        if engine.get_pc(hart) != pc:
             return stop
+        stop = session.reverse_step_hart(hart)
     return stop
 
 
