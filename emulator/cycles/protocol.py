@@ -15,6 +15,7 @@ from emulator.cycles.models import IDEAL, Model
 from emulator.cycles.oracle import Findings, Oracle
 from emulator.cycles.paths import PathCost, PathWatch
 from emulator.cycles.scenario import Run, checksums, run_image
+from emulator.cycles.streams import VARIANTS, Stream, measure_stream
 from emulator.engine import Pipeline
 from emulator.errors import ReplugError
 from emulator.machine import Machine
@@ -66,7 +67,8 @@ class ProtocolRuns:
     """locks: atomics that the cheapest call of a 1-byte read executes, by the path's name.
 
     generated: costs where the read of each opening is code of its own.  consoles: what the programs of the
-    report print, by the way in which they were run.
+    report print, by the way in which they were run.  streams: a file that is not in memory, read by each of
+    streams.VARIANTS.
     """
 
     locks: Mapping[str, int]
@@ -76,6 +78,7 @@ class ProtocolRuns:
     oracle: Findings
     generated: Sequence[PathCost]
     consoles: Mapping[str, tuple[str, ...]]
+    streams: Mapping[str, Stream]
 
 
 def run_protocol(
@@ -106,6 +109,12 @@ def run_protocol(
     waiting = measure_residence(built.kernel, occupy, models, "")
     spinning = measure_residence(built.kernel, occupy, models, "blocked=no")
     leaving = measure_residence(built.kernel, occupy, models, "leave=yes")
+    progress("reading ahead")
+    data = sample_text()
+    streams = {
+        name: measure_stream(built.kernel, occupy, data, models, arguments)
+        for name, arguments in VARIANTS.items()
+    }
     progress("the oracle")
     return ProtocolRuns(
         locks={
@@ -119,6 +128,7 @@ def run_protocol(
         oracle=_watch(built.kernel, occupy),
         generated=generated.costs,
         consoles=consoles,
+        streams=streams,
     )
 
 

@@ -125,9 +125,9 @@ ENTRY guard_seek
     PATH_BEGIN "guard"
     PATH_IS "guard", "guard of one descriptor, not taken"
     ld      a1, DESCRIPTOR_INODE(a0)
-    li      t0, 1
+    li      t0, SEQUENTIAL_STRETCH
     beqz    a1, .Lnot_taken
-    sw      t0, DESCRIPTOR_SEEKS(a0)
+    sd      t0, DESCRIPTOR_SEEKS(a0)    // and AHEAD: what is asked for next is not known any more
     li      a3, PREDICATE_SEQUENTIAL_ACCESS
     j       .Lown
 END guard_seek
@@ -159,7 +159,7 @@ ENTRY guard_close
     ld      ra, 8(sp)
     addi    sp, sp, 16
     sw      zero, DESCRIPTOR_WRITTEN(a2)        // as the next opening will find them
-    sw      zero, DESCRIPTOR_SEEKS(a2)
+    sd      zero, DESCRIPTOR_SEEKS(a2)  // and AHEAD
     beqz    t2, 2f
     sw      zero, DESCRIPTOR_SPECIALISED(a2)
     la      t0, generic_path

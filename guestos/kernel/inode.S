@@ -138,6 +138,7 @@ ENTRY inode_lock
     mv      a0, s0
     jal     inode_set_vnode
     bltz    a0, 2f
+    sd      zero, INODE_LAST_READ(s0)   // and INODE_AHEAD
     li      t0, 1
     sw      t0, INODE_VALID(s0)
     li      a0, 0

@@ -8,6 +8,8 @@
 // The variants are this source with something defined (is_read_whole.S, is_read_leave.S):
 //   IS_READ_WHOLE   the file has no holes
 //   IS_READ_LEAVES  a call that has to wait for the disk before it has delivered anything leaves, and rejoins whatever path there is then
+//   IS_READ_AHEAD   the file is read from one end to the other: the blocks that come next are asked for before this one is read
+//   IS_READ_CLIMBS  it is the level that one of IS_READ_AHEAD goes down to after a seek: it notices when the file is read so again
 #ifndef IS_READ
 #define IS_READ             is_read
 #define IS_READ_BLOCKS      is_read_blocks
@@ -27,6 +29,9 @@
 ENTRY IS_READ
     PATH_END "invocation"
     PATH_IS "trap", "specialised read"
+#ifdef IS_READ_AHEAD
+    PATH_IS "trap", "+prefetch"
+#endif
     ld      t0, RECORD_OFFSET(t2)
     ld      t1, RECORD_START(t2)
     ld      t3, RECORD_LENGTH(t2)
@@ -113,6 +118,12 @@ IS_READ_BLOCKS:
     PATH_BEGIN "flag clear"
     REPLUG_LEAVE RECORD_TO_INSIDE, s0
     PATH_END "flag clear"
+#ifdef IS_READ_CLIMBS
+    ld      t0, RECORD_INODE(s0)
+    lw      t0, INODE_CHANCE(t0)
+    bnez    t0, .Lclimb
+.Lreturn:
+#endif
     ld      ra, 56(sp)
     ld      s0, 48(sp)
     ld      s1, 40(sp)
@@ -123,6 +134,14 @@ IS_READ_BLOCKS:
     addi    sp, sp, 64
     PATH_VALUE "trap", "bytes", 10
     ret
+#ifdef IS_READ_CLIMBS
+.Lclimb:                                // outside, and so without waiting for itself (mutant M21)
+    mv      s1, a0
+    addi    a0, s0, RECORD_TO_DESCRIPTOR
+    jal     specialise_again
+    mv      a0, s1
+    j       .Lreturn
+#endif
 .Lfailed:                               // what was delivered before counts; an error only if there was nothing
     bne     s3, s5, .Ldone
     j       .Lleave
@@ -135,7 +154,19 @@ IS_READ_BLOCKS:
     sd      zero, RECORD_BUFFER(s0)
     beqz    a0, 3f
     jal     buffer_release
-3:  srli    a1, s3, IS_READ_BLOCK_SHIFT
+3:
+#ifdef IS_READ_CLIMBS
+    lwu     t0, RECORD_TO_SEEKS(s0)     // another block without a seek
+    beqz    t0, 9f
+    addi    t0, t0, -1
+    sw      t0, RECORD_TO_SEEKS(s0)
+    bnez    t0, 9f
+    ld      t0, RECORD_INODE(s0)        // so many that the predicate is true again
+    li      t1, 1
+    sw      t1, INODE_CHANCE(t0)
+9:
+#endif
+    srli    a1, s3, IS_READ_BLOCK_SHIFT
     ld      t0, RECORD_MAP_START(s0)
     ld      t1, RECORD_MAP_COUNT(s0)
     sub     t0, a1, t0
@@ -150,6 +181,11 @@ IS_READ_BLOCKS:
     lwu     a1, 0(t0)
 #ifndef IS_READ_WHOLE
     beqz    a1, .Lhole
+#endif
+#ifdef IS_READ_AHEAD
+    sd      a1, 0(sp)
+    jal     read_ahead
+    ld      a1, 0(sp)
 #endif
     ld      a0, RECORD_INODE(s0)
     ld      a0, INODE_MOUNT(a0)

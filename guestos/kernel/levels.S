@@ -71,6 +71,9 @@ END level_below
 #define SHARED    (PREDICATE_FS_CONSTANT | PREDICATE_NO_FP_SHARE | PREDICATE_NO_USER_LOCKS)
 // By default there is one level, as in the paper's measurements; the boot argument levels= enables others by their names' first letter.
 DATA levels
+DATA level_prefetching
+    LEVEL   EXCLUSIVE | PREDICATE_SEQUENTIAL_ACCESS, 0, 0, is_read_ahead, write_through_pointer, .Lprefetching
+END level_prefetching
 level_whole:
     LEVEL   EXCLUSIVE | PREDICATE_NO_HOLES, 0, 0, is_read_whole, write_through_pointer, .Lwhole
 DATA level_exclusive
@@ -82,6 +85,7 @@ level_shared:
 END levels
 
     .section .rodata
+.Lprefetching:  .asciz "prefetching"
 .Lwhole:        .asciz "whole"
 .Lexclusive:    .asciz "exclusive"
 .Lshared:       .asciz "shared"

@@ -5,8 +5,10 @@
 //   again=no         what was replugged stays generic until it is closed
 //   blocked=no       the replugger spins while a reader inside waits for the disk
 //   leave=yes        a reader leaves the specialised path while it waits for the disk (is_read_leave.S)
+//   ahead=yes        the generic read decides at each call whether to read ahead (read_ahead.S)
 //   code=generated   the read of each opening is code of its own, made when it is opened (generate.S)
 #include "assembly.inc"
+#include "inode.inc"
 #include "predicate.inc"
 
 #define VALUE_BYTES         16
@@ -36,7 +38,13 @@ ENTRY replug_options
 3:  addi    t0, t0, LEVEL_BYTES
     j       1b
 
-4:  la      a0, .Lagain
+4:  la      t0, level_prefetching       // after a seek a descriptor goes down to one that finds out when it may go up again
+    lw      t0, LEVEL_ENABLED(t0)
+    beqz    t0, 9f
+    la      t0, level_exclusive
+    la      t1, is_read_climb
+    sd      t1, LEVEL_READ(t0)
+9:  la      a0, .Lagain
     li      a1, 'n'
     jal     option_is
     bnez    a0, 5f
@@ -62,7 +70,14 @@ ENTRY replug_options
     la      t0, code_generated
     li      t1, 1
     sw      t1, 0(t0)
-8:  ld      ra, VALUE_BYTES + 8(sp)
+8:  la      a0, .Lahead
+    li      a1, 'y'
+    jal     option_is
+    bnez    a0, 10f
+    la      t0, rpfs_file_operations
+    la      t1, rpfs_read_ahead
+    sd      t1, VNODE_OP_READ(t0)
+10: ld      ra, VALUE_BYTES + 8(sp)
     addi    sp, sp, 16 + VALUE_BYTES
     ret
 END replug_options
@@ -90,6 +105,7 @@ option_is:
 .Lagain:        .asciz "again"
 .Lblocked:      .asciz "blocked"
 .Lleave:        .asciz "leave"
+.Lahead:        .asciz "ahead"
 .Lcode:         .asciz "code"
 
     .data

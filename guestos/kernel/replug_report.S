@@ -1,20 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How often a replug took which course, and how often a reader was held in the tank: counted where it happens, shown when init ends.
+// How often a replug took which course, how often a reader was held in the tank, and what was fetched ahead: counted where it happens,
+// shown when init ends.
 #include "assembly.inc"
+#include "buffer.inc"
 #include "descriptor.inc"
 
 #define REPORT_BYTES        192
 
     .text
 
-// replug_report(): one line on the console. Clobbers every caller-saved register.
+// replug_report(): a line on the console, and another if blocks were fetched ahead. Clobbers every caller-saved register.
 ENTRY replug_report
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    la      a0, .Lreplugs
+    la      a1, replug_counts
+    jal     report_line
+    la      a1, prefetch_counts
+    ld      t0, PREFETCH_ASKED(a1)
+    beqz    t0, 1f
+    la      a0, .Lprefetches
+    jal     report_line
+1:  ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
+END replug_report
+
+// report_line(a0 table of texts, ended by 0, a1 table of the u64 numbers that come between them). Clobbers every caller-saved register.
+report_line:
     addi    sp, sp, -32 - REPORT_BYTES
     sd      ra, REPORT_BYTES + 24(sp)
     sd      s0, REPORT_BYTES + 16(sp)
     sd      s1, REPORT_BYTES + 8(sp)
-    la      s0, .Lparts
-    la      s1, replug_counts
+    mv      s0, a0
+    mv      s1, a1
     mv      a0, sp
 1:  ld      a1, 0(s0)
     jal     format_string
@@ -33,7 +52,7 @@ ENTRY replug_report
     ld      s1, REPORT_BYTES + 8(sp)
     addi    sp, sp, 32 + REPORT_BYTES
     ret
-END replug_report
+    .size report_line, . - report_line
 
     .section .rodata
 .Lkernel:       .asciz "kernel: replugs: "
@@ -41,9 +60,14 @@ END replug_report
 .Lcontended:    .asciz " contended, "
 .Lalready_done: .asciz " already done; reads held in the tank: "
 .Lend:          .asciz "\n"
+.Lahead:        .asciz "kernel: blocks fetched ahead: "
+.Lin_time:      .asciz ", there when needed: "
+.Llate:         .asciz ", on their way then: "
     .balign 8
-.Lparts:        // in the order of the counters
+.Lreplugs:      // in the order of the counters
     .8byte  .Lkernel, .Luncontended, .Lcontended, .Lalready_done, .Lend, 0
+.Lprefetches:
+    .8byte  .Lahead, .Lin_time, .Llate, .Lend, 0
 
     .bss
     .balign 8

@@ -16,6 +16,15 @@ rpfs_read:
     la      a5, inode_read
     j       .Ltransfer
 
+// rpfs_read_ahead: the same, with the generic policy of reading ahead.
+ENTRY rpfs_read_ahead
+    PATH_IS "trap", "+prefetch"
+    li      a6, INODE_TYPE_REGULAR
+    la      a4, copy_to_user
+    la      a5, inode_read_ahead
+    j       .Ltransfer
+END rpfs_read_ahead
+
 // rpfs_directory_read: the same for a directory: a program sees its entries as they are on the disk.
 rpfs_directory_read:
     li      a6, INODE_TYPE_DIRECTORY
@@ -127,11 +136,13 @@ rpfs_release:
     ld      a0, VNODE_DATA(a0)
     j       inode_release
 
-    .section .rodata
+    .data
     .balign 8
-DATA rpfs_file_operations
+DATA rpfs_file_operations               // (a boot argument chooses another read: replug_options.S)
     .dword  rpfs_read, rpfs_write, rpfs_size, rpfs_release
 END rpfs_file_operations
+    .section .rodata
+    .balign 8
 DATA rpfs_directory_operations
     .dword  rpfs_directory_read, rpfs_directory_write, rpfs_size, rpfs_release
 END rpfs_directory_operations

@@ -54,7 +54,7 @@ def test_claims_hold(runs: ProtocolRuns, built: Built, small: Path) -> None:
     options = MachineOptions(harts=4, quantum=200, disk=small, bootargs=SCENARIO)
     costs = run_image(built.kernel, options, [IDEAL]).costs
     claims = {claim.id: claim for claim in protocol_claims(costs, ["ideal"], runs)}
-    assert set(claims) == {"A5", "A5b", "A6", "A7", "A7b", "A7c", "A9", "A10"}
+    assert set(claims) == {"A5", "A5b", "A6", "A7", "A7b", "A7c", "A9", "A10", "A12"}
     assert [claim.id for claim in claims.values() if not claim.holds] == []
 
 
@@ -69,6 +69,7 @@ def test_claims_can_fail(runs: ProtocolRuns) -> None:
         generated=[],
         oracle=replace(runs.oracle, violations=["one"]),
         consoles={**runs.consoles, "other": ("something else",)},
+        streams={**runs.streams, "specialised to prefetch": runs.streams["specialised"]},
     )
     claims = {claim.id: claim for claim in protocol_claims([], ["ideal"], wrong)}
     assert [claim.id for claim in claims.values() if claim.holds] == []
