@@ -98,6 +98,7 @@ def run_protocol(
         ("generic", "levels=-", QUANTUM),
         ("replugged once", "again=no", QUANTUM),
         ("at three levels", "levels=ews", QUANTUM),
+        ("prefetching", "levels=pe", QUANTUM),
         ("otherwise interleaved", "", 61),
     ):
         progress(f"the programs, {name}")

@@ -22,9 +22,9 @@ QUANTUM = 20  # harts' clocks are no further apart
 
 VARIANTS: Mapping[str, str] = {
     "generic": "levels=-",
-    "generic, decided at each call": "levels=- ahead=yes",
+    "generic ahead": "levels=- ahead=yes",
     "specialised": "",
-    "specialised to prefetch": "levels=pe",
+    "prefetching": "levels=pe",
 }
 """How such a file can be read: name -> boot arguments."""
 

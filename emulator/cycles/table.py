@@ -25,7 +25,7 @@ _SECTIONS: tuple[tuple[str, Callable[[PathCost], bool]], ...] = (
         lambda cost: "read" in cost.name and cost.name != _PROFILE and cost.parameters.get("bytes") in SIZES,
     ),
     (
-        "generic read of 1 B, from the reader's step 1 on, step by step",
+        "generic read, step by step",
         lambda cost: cost.name == _PROFILE and cost.parameters.get("bytes") == 1,
     ),
     (

@@ -136,7 +136,7 @@ class Meeting:
         return None
 
 
-@pytest.mark.parametrize("bootargs", ["", "levels=ews", "leave=yes"] if EVERY else [""])
+@pytest.mark.parametrize("bootargs", ["", "levels=pews", "leave=yes"] if EVERY else [""])
 @pytest.mark.parametrize(("reader", "other"), [(r, o) for r in READERS for o in OTHERS] if EVERY else SOME)
 def test_one_preemption(guest: Guest, reader: str, other: str, bootargs: str) -> None:
     meeting = Meeting(guest, reader + other, bootargs)

@@ -69,7 +69,7 @@ def test_claims_can_fail(runs: ProtocolRuns) -> None:
         generated=[],
         oracle=replace(runs.oracle, violations=["one"]),
         consoles={**runs.consoles, "other": ("something else",)},
-        streams={**runs.streams, "specialised to prefetch": runs.streams["specialised"]},
+        streams={**runs.streams, "prefetching": runs.streams["specialised"]},
     )
     claims = {claim.id: claim for claim in protocol_claims([], ["ideal"], wrong)}
     assert [claim.id for claim in claims.values() if claim.holds] == []

@@ -34,7 +34,7 @@ PATHS = (
     "..", ".", "/dev/null", "/dev/zero", "/nothing/x", "/f/x", "/tmp", "/tmp/../g", "e/../y",
 )  # fmt: skip
 FILES = {"f": pattern(1, 9000), "g": pattern(2, 60_000)}
-KERNELS = {"generic": "levels=-", "specialised": "", "all levels": "levels=wes", "replugged": "levels=wes"}
+KERNELS = {"generic": "levels=-", "specialised": "", "all levels": "levels=pwes", "replugged": "levels=pwes"}
 
 
 class Call(NamedTuple):
