@@ -25,7 +25,7 @@ void blocks_expand(const struct replug_machine *machine, struct code_page *code,
 void blocks_set_size(struct block *block, uint32_t size)
 {
     block->size = (uint16_t)(size | (block->flags & BLOCK_FLOATING ? SIZE_FLOATING : 0) |
-                             (block->flags & (BLOCK_MARKED | BLOCK_BREAK) ? SIZE_NOT_PLAIN : 0));
+                             (block->flags & BLOCK_MARKED ? SIZE_MARKED : 0) | (block->flags & BLOCK_BREAK ? SIZE_NOT_PLAIN : 0));
 }
 
 /* Decode a block that has not run before.  False: it holds something to intercept first. */
@@ -177,15 +177,28 @@ void blocks_count(uc_engine *uc, uint64_t address, uint32_t size, void *user)
     run_block(h, block, address, retired);
 }
 
-/* What Unicorn calls. */
-void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)
+/* What Unicorn calls, with what the translated code has in rbp (inline.c). */
+void blocks_called(uc_engine *uc, uint64_t address, uint32_t size, void *user, uint8_t *base)
 {
     hart *h = user;
 
     blocks_count(uc, address, size, user);
     if (h->inlines)
-        inline_block(h, __builtin_return_address(0), address, size);
+        inline_block(h, __builtin_return_address(0), address, size, base);
 }
+
+#if defined(__x86_64__) && defined(__linux__)
+__asm__(".text\n"
+        ".globl blocks_hook\n"
+        ".hidden blocks_hook\n"
+        ".type blocks_hook, @function\n"
+        "blocks_hook:\n"
+        "    mov %rbp, %r8\n"
+        "    jmp blocks_called\n"
+        ".size blocks_hook, . - blocks_hook\n");
+#else
+void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user) { blocks_called(uc, address, size, user, NULL); }
+#endif
 
 /* Counting by instruction: slices end exactly where they should, and every instruction pays for it. */
 void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user)

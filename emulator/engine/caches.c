@@ -135,11 +135,11 @@ static void delay_marks(hart *h, uint32_t model, uint32_t cost, uint64_t pc)
     const struct code_page *code = shadow_mapped(h, h->block_pc);
     const uint64_t start = code == NULL ? 0 : code->physical + (h->block_pc & (PAGE_SIZE - 1));
 
-    for (uint32_t e = machine->event_count; e > h->open_events; e--) {
-        replug_event *event = &machine->events[e - 1];
+    for (uint32_t e = machine->log.count; e > h->open_events; e--) {
+        const struct passed *event = &machine->log.events[e - 1];
         if (event->hart == h->id && event->kind == REPLUG_EVENT_MARK &&
             machine->marks[event->mark].physical - start > pc - h->block_pc)
-            event->cycles[model] += cost;
+            machine->log.details[e - 1].cycles[model] += cost;
     }
 }
 
@@ -203,7 +203,7 @@ static uint32_t fetch_lines(struct caches *caches, uint32_t hart, uint64_t physi
 /* A block starts. */
 void caches_fetch(hart *h, const struct code_page *code, const struct block *block, uint64_t pc)
 {
-    const uint64_t size = block->size & 0x7fff, offset = pc & (PAGE_SIZE - 1);
+    const uint64_t size = block->size & SIZE_BYTES, offset = pc & (PAGE_SIZE - 1);
     const uint64_t here = offset + size > PAGE_SIZE ? PAGE_SIZE - offset : size;
     const struct code_page *next = here < size ? shadow_mapped(h, pc + here) : NULL;
 

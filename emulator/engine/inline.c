@@ -4,18 +4,18 @@
  *
  * Unicorn calls blocks_hook at the start of every block it has translated, then a function of its own that asks whether
  * to stop, and that function again after every load and store.  These calls cost more than the guest's own
- * instructions.  So the first time a block runs, the calls at its start are replaced by a jump to a stub that does what
- * the hook's fast path does, and the others by nothing:
+ * instructions.  So the first time a block runs, the calls at its start are replaced by a jump to a stub (stub.c) that does
+ * what the hook's fast path does, and the others by nothing:
  *
- *     translated by Unicorn                          stub
- *     start:                                           if (retired >= fast_end || block->size != size) goto hook;
- *       mov rdi, uc; mov rsi, pc                       block->count++; h->block = block; ...
- *       mov edx, size; mov rcx, hart   -> jmp stub     jmp behind
- *       call blocks_hook                             hook:
- *     back:                                            mov rdi, uc; mov rsi, pc; mov edx, size
- *       mov rdi, uc; xor esi, esi                      call blocks_count
- *       call check_exit_request                        jmp back
- *     behind:
+ *     translated by Unicorn                          becomes
+ *     start:
+ *       mov rdi, uc; mov rsi, pc                       jmp stub
+ *       mov edx, size; mov rcx, hart
+ *       call blocks_hook
+ *     back:                                            (where the stub goes when it has called us,
+ *       mov rdi, uc; xor esi, esi
+ *       call check_exit_request
+ *     behind:                                          and when it has not)
  *
  * Nobody stops a run but that hook, which is followed by Unicorn's question as before, and what leaves the translated code
  * on its own: exceptions, and answers to the TLB (translate.c).
@@ -40,14 +40,8 @@
 #ifndef ARENA
 #define ARENA (32u << 20) /* bytes of stubs a hart */
 #endif
-enum { LONGEST_STUB = 256, POOL = 1 << 16 /* constants lie so near behind the code that loads them */ };
+enum { POOL = 1 << 16 /* constants lie so near behind the code that loads them */ };
 #define REACH ((2ull << 30) - (128 << 20)) /* of a jump, from anywhere in the arena to anywhere in the translated code */
-
-/* The calls at the start of a block. */
-struct site {
-    uint8_t *start, *back, *behind;
-    uint64_t question; /* Unicorn's function that asks whether to stop */
-};
 
 static uint64_t load64(const uint8_t *from)
 {
@@ -228,106 +222,21 @@ static bool find_arena(hart *h, const uint8_t *translated)
     return true;
 }
 
-/* --- the stub ------------------------------------------------------------------------------------------------------- */
+/* --- blocks ---------------------------------------------------------------------------------------------------------- */
 
-struct writer {
-    uint8_t *at;
-};
-
-static void bytes(struct writer *w, const char *text, size_t count)
+/* Outside a run: nothing that has been translated is used any more, nor are its stubs. */
+void inline_drop(hart *h)
 {
-    memcpy(w->at, text, count);
-    w->at += count;
-}
-#define EMIT(w, text) bytes(w, text, sizeof(text) - 1)
-
-static void number(struct writer *w, uint64_t value, size_t count)
-{
-    memcpy(w->at, &value, count);
-    w->at += count;
-}
-
-static void jump(struct writer *w, const uint8_t *target)
-{
-    EMIT(w, "\xe9");
-    number(w, (uint64_t)(target - (w->at + 4)), 4);
-}
-
-/* A conditional jump forward, and where it leads. */
-static uint8_t *jump_if(struct writer *w, uint8_t condition)
-{
-    number(w, condition, 1);
-    number(w, 0, 1);
-    return w->at;
-}
-
-static void land(const struct writer *w, uint8_t *from) { from[-1] = (uint8_t)(w->at - from); }
-
-static void write_stub(struct writer *w, hart *h, struct block *block, uint64_t address, uint32_t size, const struct site *site)
-{
-    enum { JAE = 0x73, JNE = 0x75, JE = 0x74 };
-    uint8_t *late, *changed, *off = NULL;
-
-    _Static_assert(offsetof(hart, retired) == 0 && offsetof(hart, recent) < 128 && RECENT == 128 && sizeof(struct recent) == 16 &&
-                       offsetof(struct block, count) == 0 && offsetof(struct block, instructions) < 128, "the stub knows these");
-    EMIT(w, "\x48\xb9"); /* mov rcx, hart */
-    number(w, (uintptr_t)h, 8);
-    EMIT(w, "\x48\xbe"); /* mov rsi, block */
-    number(w, (uintptr_t)block, 8);
-    EMIT(w, "\x48\x8b\x39"); /* mov rdi, [rcx]: retired */
-    EMIT(w, "\x48\x3b\x79"); /* cmp rdi, [rcx + fast_end] */
-    number(w, offsetof(hart, fast_end), 1);
-    late = jump_if(w, JAE);
-    EMIT(w, "\x66\x81\x7e"); /* cmp word [rsi + size], size */
-    number(w, offsetof(struct block, size), 1);
-    number(w, block->size, 2);
-    changed = jump_if(w, JNE);
-    if (block->size & SIZE_FLOATING) {
-        EMIT(w, "\xf7\x81"); /* test dword [rcx + mstatus], FS */
-        number(w, offsetof(hart, csr.mstatus), 4);
-        number(w, MSTATUS_FS, 4);
-        off = jump_if(w, JE);
-    }
-    EMIT(w, "\x48\xff\x06"); /* inc qword [rsi]: count */
-    EMIT(w, "\x48\x89\x71"); /* mov [rcx + block], rsi */
-    number(w, offsetof(hart, block), 1);
-    EMIT(w, "\x48\xba"); /* mov rdx, address */
-    number(w, address, 8);
-    EMIT(w, "\x48\x89\x51"); /* mov [rcx + block_pc], rdx */
-    number(w, offsetof(hart, block_pc), 1);
-    EMIT(w, "\x89\xf8\x83\xe0\x7f\xc1\xe0\x04"); /* mov eax, edi; and eax, 127; shl eax, 4 */
-    EMIT(w, "\x48\x89\x54\x01");                 /* mov [rcx + rax + recent.pc], rdx */
-    number(w, offsetof(hart, recent) + offsetof(struct recent, pc), 1);
-    EMIT(w, "\x48\x89\x7c\x01"); /* mov [rcx + rax + recent.retired], rdi */
-    number(w, offsetof(hart, recent) + offsetof(struct recent, retired), 1);
-    EMIT(w, "\x0f\xb7\x46"); /* movzx eax, word [rsi + instructions] */
-    number(w, offsetof(struct block, instructions), 1);
-    EMIT(w, "\x48\x01\xc7\x48\x89\x39"); /* add rdi, rax; mov [rcx], rdi */
-    jump(w, site->behind);
-
-    land(w, late);
-    land(w, changed);
-    if (off != NULL)
-        land(w, off);
-    EMIT(w, "\x48\xbf"); /* mov rdi, uc */
-    number(w, (uintptr_t)h->uc, 8);
-    EMIT(w, "\x48\xbe"); /* mov rsi, address */
-    number(w, address, 8);
-    EMIT(w, "\xba"); /* mov edx, size */
-    number(w, size, 4);
-    EMIT(w, "\x48\xb8"); /* mov rax, blocks_count */
-    number(w, (uintptr_t)blocks_count, 8);
-    EMIT(w, "\xff\xd0"); /* call rax; rcx is the hart already */
-    jump(w, site->back);
+    if (h->stubs_used != 0)
+        uc_ctl_flush_tb(h->uc);
+    h->stubs_used = 0;
 }
 
 /* Outside a run. */
 void inline_begin(hart *h)
 {
-    if (h->stubs != NULL && h->stubs_used + LONGEST_STUB > ARENA) {
-        uc_ctl_flush_tb(h->uc);
-        h->stubs_used = 0;
-    }
+    if (h->stubs != NULL && h->stubs_used + STUB_LONGEST > ARENA)
+        inline_drop(h);
 }
 
 void inline_destroy(hart *h)
@@ -336,40 +245,60 @@ void inline_destroy(hart *h)
         munmap(h->stubs, ARENA);
 }
 
-/* From the hook, when it has counted the block: `back` is where in the translated code it returns to. */
-void inline_block(hart *h, void *back, uint64_t address, uint32_t size)
+/* Are x0 to x31 there?  Unicorn is asked to change each. */
+static bool holds_registers(hart *h, const uint8_t *memory)
+{
+    const uint32_t width = h->machine->config.xlen / 8;
+    bool same = true;
+
+    for (uint32_t i = 1; i < 32 && same; i++) {
+        const uint64_t value = hart_get_x(h, i), other = ~value ^ i;
+        hart_set_x(h, i, other);
+        same = memcmp(memory + i * width, &other, width) == 0;
+        hart_set_x(h, i, value);
+        same = same && memcmp(memory + i * width, &value, width) == 0;
+    }
+    return same;
+}
+
+/*
+ * From the hook, when it has counted the block: `back` is where in the translated code it returns to, and `base` what the
+ * translated code has in rbp: the address of the processor's state, which begins with the integer registers.
+ */
+void inline_block(hart *h, void *back, uint64_t address, uint32_t size, uint8_t *base)
 {
     struct block *block = h->block;
+    const struct block_mark *marks;
     struct site site;
-    struct writer w;
 
     if (block == NULL || h->block_pc != address) /* it has left the run in front of this block */
         return;
-    if ((block->size & ~SIZE_FLOATING) != size || !find_site(h, back, address, size, &site))
+    if ((block->size & ~(SIZE_FLOATING | SIZE_MARKED)) != size || !find_site(h, back, address, size, &site))
         return;
     if (h->stubs == NULL && !find_arena(h, back)) {
         h->inlines = false;
         return;
     }
-    if (h->stubs_used + LONGEST_STUB > ARENA)
+    if (h->registers == NULL && holds_registers(h, base))
+        h->registers = base;
+    marks = block->flags & BLOCK_MARKED ? observe_marks(h->machine, shadow_mapped(h, address), block, parcel_of(address)) : NULL;
+    if (h->stubs_used + STUB_LONGEST > ARENA || !stub_possible(h, block, marks))
         return;
     uint8_t *const stub = h->stubs + h->stubs_used;
-    w.at = stub;
     remove_questions(h, &site, block->instructions);
-    write_stub(&w, h, block, address, size, &site);
-    h->stubs_used = (uint32_t)((w.at - h->stubs + 15) & ~15);
-    w.at = site.start;
-    jump(&w, stub);
+    h->stubs_used = (uint32_t)((stub_write(stub, h, block, address, size, &site, marks) - h->stubs + 15) & ~15);
+    stub_jump(site.start, stub);
     h->inlined++;
 }
 
 #else
 
 void inline_begin(hart *h) { h->inlines = false; }
+void inline_drop(hart *h) { (void)h; }
 void inline_destroy(hart *h) { (void)h; }
-void inline_block(hart *h, void *back, uint64_t address, uint32_t size)
+void inline_block(hart *h, void *back, uint64_t address, uint32_t size, uint8_t *base)
 {
-    (void)back, (void)address, (void)size;
+    (void)back, (void)address, (void)size, (void)base;
     h->inlines = false;
 }
 

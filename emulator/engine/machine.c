@@ -70,7 +70,7 @@ replug_machine *replug_create(const replug_config *config)
     machine->shadow = reserve(config->ram_size);
     machine->page_flags = calloc(pages, 1);
     machine->code_pages = calloc(pages, sizeof *machine->code_pages);
-    if (!paths_create(machine) || !devices_create(machine) || machine->harts == NULL || machine->ram == NULL || machine->shadow == NULL || machine->page_flags == NULL ||
+    if (!paths_create(machine) || !events_create(machine) || !devices_create(machine) || machine->harts == NULL || machine->ram == NULL || machine->shadow == NULL || machine->page_flags == NULL ||
         machine->code_pages == NULL) {
         machine->config.harts = 0;
         machine_fail(machine, "the host has no memory for a guest of %llu bytes", (unsigned long long)config->ram_size);
@@ -122,8 +122,7 @@ void replug_destroy(replug_machine *machine)
     free(machine->watches);
     free(machine->marks);
     free(machine->mark_slots);
-    free(machine->events);
-    free(machine->kept);
+    events_destroy(machine);
     paths_destroy(machine);
     calls_destroy(machine);
     caches_destroy(machine);

@@ -5,7 +5,8 @@
  *   machine.c    making and dropping machines; rounds of slices; virtual time
  *   hart.c       one Unicorn instance: its hooks, running a slice, registers
  *   blocks.c     exact counting by blocks
- *   inline.c     the same inside the translated code, without a call
+ *   inline.c     the same inside the translated code, without a call: finding the calls, making room
+ *   stub.c       what is executed there instead of them
  *   code_map.c   which page of code a hart fetches from at a virtual page
  *   shadow.c     the copy of the code that harts fetch from, and interception of instructions in it
  *   translate.c  address translation, protection, the answers to Unicorn's TLB
@@ -21,11 +22,15 @@
  *   clint.c      msip, mtimecmp, mtime
  *   plic.c       the interrupt controller
  *   uart.c       the console
- *   observe.c    marks and events
+ *   observe.c    marks: which blocks hold any, what is told of them when one starts; traps, sleep
+ *   events.c     the log of what harts have passed, and whom it is handed on to
+ *   capture.c    where the register of a mark gets its value from
+ *   old_code.c   how often instructions ran, also in pages that have changed since
  *   models.c     cost models: cycles of blocks and of the edges between them
  *   caches.c     L1 caches of cost models
  *   calls.c      who called whom
- *   paths.c      from the marks that harts pass to what each named path cost
+ *   paths.c      from the marks that harts pass to what each call of a named path cost
+ *   path_table.c the sums of those costs, and how often each occurred
  *   state.c      the state of harts as bytes
  *   access.c     memory and registers as Python asks for them
  *   snapshot.c   going back: RAM by the pages that have changed
@@ -112,9 +117,17 @@ struct block {
     uint8_t flags;
     uint16_t first_mark;   /* number + 1 of its first mark in the machine's mark_slots; 0: look through the page's */
 };
-enum { SIZE_BYTES = 0x3fff, SIZE_FLOATING = 0x4000, SIZE_NOT_PLAIN = 0x8000 };
+enum { SIZE_BYTES = 0x1fff, SIZE_MARKED = 0x2000, SIZE_FLOATING = 0x4000, SIZE_NOT_PLAIN = 0x8000 };
 enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8, BLOCK_BREAK = 64 };
+enum { EVENT_BATCH = 4096 }; /* events, before they are handed on */
 enum { LONGEST_BLOCK = 1024 }; /* instructions, and more than Unicorn ever translates at once */
+
+/* A value: what a register holds at the block's start, and so much more. */
+struct source {
+    int8_t base;    /* 0: none */
+    bool hooked;    /* it is not known before the instruction is reached: a code hook reads it */
+    int32_t addend;
+};
 
 /* A mark somewhere in a block. */
 struct block_mark {
@@ -123,8 +136,7 @@ struct block_mark {
     uint16_t parcel; /* of the block's start */
     uint16_t index;  /* instructions of the block before the marked one */
     uint32_t cost[REPLUG_MODELS]; /* cycles of the block before the marked instruction */
-    int8_t capture;  /* register whose value at the block's start is recorded; 0: none */
-    bool hooked;     /* the register changes inside the block: a code hook reads it */
+    struct source source; /* where the recorded value comes from */
 };
 
 /* A page of guest code. */
@@ -238,6 +250,7 @@ typedef struct hart {
     replug_hit watched;
     struct block stood;         /* stands in for the block of a hart that was restored in the middle of one */
 
+    uint8_t *registers;         /* x0 and the others in Unicorn's memory; NULL: not known */
     uint8_t *stubs, *code_end;  /* inline.c: its arena; where Unicorn's translated code ends */
     uint32_t stubs_used;
     uint64_t inlined;           /* blocks, so far */
@@ -269,6 +282,25 @@ struct uart {
         uint8_t *data;
         uint64_t start, end, capacity;
     } line, output; /* from the host, unread; to the host, not yet drained */
+};
+
+/* Something a hart has passed: a replug_event without its time and cycles. */
+struct passed {
+    uint64_t instret, value;
+    uint32_t mark;
+    uint16_t hart, kind;
+};
+
+/* Of late: some may still be taken back.  Stubs append to it as well (stub.c). */
+struct event_log {
+    struct passed *events;
+    uint32_t count;
+    uint32_t stub_room;      /* stubs append while there are fewer */
+    struct event_detail {
+        uint64_t time;
+        uint64_t cycles[REPLUG_MODELS];
+    } *details;              /* by event; NULL: nobody asks for them */
+    uint32_t capacity;
 };
 
 struct replug_machine {
@@ -352,8 +384,7 @@ struct replug_machine {
     uint32_t mark_count, mark_capacity;
     struct block_mark **mark_slots; /* the first mark of each block that has any */
     uint32_t mark_slot_count;
-    replug_event *events;        /* of late: some may still be taken back */
-    uint32_t event_count, event_capacity;
+    struct event_log log;
     struct snapshot *snapshots;  /* oldest first */
     uint32_t snapshot_count, snapshot_capacity;
     bool keep_events;
@@ -409,7 +440,8 @@ void hart_leave(hart *h, uint64_t pc);
 void hart_attend(hart *h); /* make the block hook leave its fast path at the next block */
 
 /* blocks.c */
-void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+__attribute__((visibility("hidden"))) void blocks_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+__attribute__((visibility("hidden"), used)) void blocks_called(uc_engine *uc, uint64_t address, uint32_t size, void *user, uint8_t *base);
 void blocks_count(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 uint32_t blocks_cut(hart *h, uint64_t pc, bool undo);
@@ -443,8 +475,20 @@ void watchpoint_remove(struct replug_machine *machine, uint32_t number);
 
 /* inline.c */
 void inline_begin(hart *h);
-void inline_block(hart *h, void *back, uint64_t address, uint32_t size);
+void inline_drop(hart *h);
+void inline_block(hart *h, void *back, uint64_t address, uint32_t size, uint8_t *registers);
 void inline_destroy(hart *h);
+
+/* stub.c */
+enum { STUB_LONGEST = 1024 }; /* bytes */
+struct site { /* of the calls at the start of a block */
+    uint8_t *start, *back, *behind;
+    uint64_t question; /* Unicorn's function that asks whether to stop */
+};
+bool stub_possible(const hart *h, const struct block *block, const struct block_mark *marks);
+uint8_t *stub_write(uint8_t *at, hart *h, const struct block *block, uint64_t address, uint32_t size, const struct site *site,
+                    const struct block_mark *marks);
+void stub_jump(uint8_t *at, const uint8_t *target);
 
 /* code_map.c */
 void code_map_create(struct code_map *map);
@@ -552,9 +596,27 @@ void observe_cut(hart *h, const struct block *block, uint32_t executed);
 void observe_trap(hart *h, uint64_t cause);
 void observe_return(hart *h);
 void observe_sleep(hart *h, bool wakes);
-void observe_replaced(struct replug_machine *machine, struct code_page *code, const uint8_t *content);
-void observe_flush(struct replug_machine *machine);
 void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *user);
+const struct block_mark *observe_marks(const struct replug_machine *machine, const struct code_page *code, const struct block *block,
+                                       uint32_t parcel);
+static inline const struct block_mark *observe_next(const struct block_mark *mark) /* of the same block; NULL: none */
+{
+    return mark->next != NULL && mark->next->parcel == mark->parcel ? mark->next : NULL;
+}
+
+/* events.c */
+bool events_create(struct replug_machine *machine);
+void events_destroy(struct replug_machine *machine);
+struct passed *events_record(hart *h, uint32_t kind);
+void events_settle(struct replug_machine *machine); /* all of them have happened for good */
+static inline bool events_full(const struct replug_machine *machine) { return machine->log.count >= EVENT_BATCH; }
+
+/* capture.c */
+struct source capture_source(hart *h, uint64_t from, uint64_t to, int8_t index);
+uint64_t capture_value(hart *h, const struct source *source);
+
+/* old_code.c */
+void old_code_keep(struct replug_machine *machine, struct code_page *code, const uint8_t *content);
 
 /* models.c */
 void models_new_block(hart *h, struct code_page *code, uint32_t parcel, const struct instruction *list, uint32_t count);
@@ -580,6 +642,6 @@ void calls_destroy(struct replug_machine *machine);
 /* paths.c */
 bool paths_create(struct replug_machine *machine);
 void paths_destroy(struct replug_machine *machine);
-void paths_consume(struct replug_machine *machine, uint32_t count);
+void paths_consume(struct replug_machine *machine, uint32_t count); /* the first events of the log */
 
 #endif

@@ -3,17 +3,34 @@
  * Observers: marks, traps, sleep.  They watch and never change a run.
  *
  * A mark is an instruction whose execution leaves an event behind, with the hart's counters as they are before it.
- * The event comes from the block the instruction lies in, so a mark costs nothing anywhere else.  Events are handed on
- * in batches, at the start of a block or at a trap, when no fault can take any of them back.
+ * The event comes from the block the instruction lies in, so a mark costs nothing anywhere else.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "machine.h"
 
-enum { BATCH = 4096, DRAIN_AT = 1 << 16 };
-
 /* --- marks ------------------------------------------------------------------------------------------------------------- */
+
+/* Blocks that have run and hold this address are to be looked at again: what was translated of them knows nothing of it. */
+static void forget_blocks(struct replug_machine *machine, uint64_t physical)
+{
+    struct code_page *code = machine->code_pages[(physical - machine->config.ram_base) >> PAGE_SHIFT];
+    const uint32_t at = parcel_of(physical);
+    bool found = false;
+
+    for (uint32_t parcel = at >= 2 * LONGEST_BLOCK ? at - 2 * LONGEST_BLOCK + 1 : 0; code != NULL && parcel <= at; parcel++) {
+        struct block *block = &code->blocks[parcel];
+        if (block->size == 0 || at >= parcel + (block->size & SIZE_BYTES) / 2)
+            continue;
+        blocks_expand(machine, code, parcel, block->count, block->instructions);
+        block->count = 0;
+        block->size = 0;
+        found = true;
+    }
+    for (uint32_t i = 0; found && i < machine->config.harts; i++)
+        inline_drop(&machine->harts[i]);
+}
 
 /* The number of the new mark, or -1: not an address in RAM, or no such register or kind. */
 int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint32_t name, uint32_t detail,
@@ -32,18 +49,8 @@ int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint3
     }
     machine->marks[machine->mark_count] = (struct mark_entry){
         .physical = physical, .kind = kind, .name = name, .detail = detail, .capture = (int8_t)capture_register};
+    forget_blocks(machine, physical);
     return (int)machine->mark_count++;
-}
-
-static bool writes_register(hart *h, uint64_t from, uint64_t to, int8_t index)
-{
-    struct instruction instruction;
-
-    for (; from < to && shadow_instruction(h, from, &instruction); from += instruction.length) {
-        if (instruction.rd == index)
-            return true;
-    }
-    return false;
 }
 
 /* The capture hooks of all harts: code that is about to be translated anew asks Unicorn for one there. */
@@ -78,6 +85,8 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
     struct instruction instruction;
     uint32_t index = 0;
 
+    if (machine->mark_count == 0)
+        return;
     for (link = &code->marks; *link != NULL;) { /* marks of the block that stood here before */
         struct block_mark *mark = *link;
         if (mark->parcel == parcel) {
@@ -97,13 +106,11 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
             if (mark == NULL)
                 abort();
             *mark = (struct block_mark){.mark = i, .parcel = (uint16_t)parcel, .index = (uint16_t)index,
-                                        .capture = entry->capture};
+                                        .source = capture_source(h, pc, pc + (at - start), entry->capture)};
             if (machine->modelled)
                 models_prefix(h, pc, index, mark->cost);
-            if (entry->capture != 0 && writes_register(h, pc, pc + (at - start), entry->capture)) {
-                mark->hooked = true;
+            if (mark->source.hooked)
                 hook_capture(h, entry, pc + (at - start));
-            }
             *link = mark;
             link = &mark->next;
             if (!(block->flags & BLOCK_MARKED))
@@ -113,83 +120,52 @@ void observe_new_block(hart *h, struct code_page *code, struct block *block, uin
     }
 }
 
-static replug_event *append(replug_event **buffer, uint32_t *count, uint32_t *capacity)
+/* The first of a block's marks, the others follow by observe_next(); NULL: it has none. */
+const struct block_mark *observe_marks(const struct replug_machine *machine, const struct code_page *code, const struct block *block,
+                                       uint32_t parcel)
 {
-    if (*count == *capacity) {
-        *capacity = *capacity ? 2 * *capacity : 2 * BATCH;
-        *buffer = realloc(*buffer, *capacity * sizeof **buffer);
-        if (*buffer == NULL)
-            abort(); /* the host is out of memory */
-    }
-    return &(*buffer)[(*count)++];
-}
+    const struct block_mark *mark = code->marks;
 
-/* Hand on the first `count` events: they have happened for good. */
-static void settle(struct replug_machine *machine, uint32_t count)
-{
-    paths_consume(machine, count);
-    for (uint32_t i = 0; machine->keep_events && i < count; i++)
-        *append(&machine->kept, &machine->kept_count, &machine->kept_capacity) = machine->events[i];
-    machine->event_count -= count;
-    memmove(machine->events, machine->events + count, machine->event_count * sizeof *machine->events);
-    for (uint32_t i = 0; i < machine->config.harts; i++) {
-        hart *h = &machine->harts[i];
-        h->open_events = h->open_events > count ? h->open_events - count : 0;
-    }
-}
-
-void observe_flush(struct replug_machine *machine) { settle(machine, machine->event_count); }
-
-/* A new event of the hart as it is now; its models' open block is not in the cycles. */
-static replug_event *record(hart *h, uint32_t kind)
-{
-    struct replug_machine *machine = h->machine;
-    replug_event *event = append(&machine->events, &machine->event_count, &machine->event_capacity);
-
-    *event = (replug_event){.instret = h->retired, .time = machine_now(h), .kind = kind, .hart = h->id};
-    memcpy(event->cycles, h->cycles, sizeof event->cycles);
-    if (machine->kept_count >= DRAIN_AT && machine->stop == 0) {
-        machine->stop = REPLUG_STOP_OBSERVER;
-        h->ended = true;
-        hart_attend(h);
-    }
-    return event;
+    if (!(block->flags & BLOCK_MARKED))
+        return NULL;
+    if (block->first_mark != 0)
+        return machine->mark_slots[block->first_mark - 1];
+    while (mark != NULL && mark->parcel != parcel)
+        mark = mark->next;
+    return mark;
 }
 
 void observe_block(hart *h, struct code_page *code, struct block *block, uint64_t pc)
 {
-    if (h->machine->modelled) {
+    struct replug_machine *machine = h->machine;
+
+    if (machine->modelled) {
         models_close_block(h, true, pc);
-        if (h->machine->cached)
+        if (machine->cached)
             caches_fetch(h, code, block, pc);
         models_open_block(h, code, block, pc);
-        if (h->machine->calls != NULL)
+        if (machine->calls != NULL)
             calls_block(h, code, block, pc);
     }
     if (!(block->flags & BLOCK_MARKED))
         return;
-    if (h->machine->event_count >= BATCH)
-        settle(h->machine, h->machine->event_count); /* the block before has ended: nothing of it can be taken back */
-    h->open_events = h->machine->event_count;
+    if (events_full(machine))
+        events_settle(machine); /* the block before has ended: nothing of it can be taken back */
+    h->open_events = machine->log.count;
     h->open_instret = h->retired;
-    const struct block_mark *mark = block->first_mark ? h->machine->mark_slots[block->first_mark - 1] : code->marks;
-    bool found = false;
-    for (; mark != NULL; mark = mark->next) {
-        if (mark->parcel != parcel_of(pc)) {
-            if (found)
-                break;
-            continue;
-        }
-        found = true;
-        replug_event *event = record(h, REPLUG_EVENT_MARK);
+    for (const struct block_mark *mark = observe_marks(machine, code, block, parcel_of(pc)); mark != NULL; mark = observe_next(mark)) {
+        struct passed *event = events_record(h, REPLUG_EVENT_MARK);
         event->instret = h->open_instret + mark->index;
-        event->time += mark->index;
-        event->value = mark->capture && !mark->hooked ? hart_get_x(h, (uint32_t)mark->capture) : 0;
+        event->value = mark->source.hooked ? 0 : capture_value(h, &mark->source);
         event->mark = mark->mark;
-        if (h->machine->calls != NULL && h->machine->marks[mark->mark].kind == REPLUG_MARK_THREAD && !mark->hooked)
+        if (machine->calls != NULL && machine->marks[mark->mark].kind == REPLUG_MARK_THREAD && !mark->source.hooked)
             calls_switch(h, event->value, event->instret);
-        for (uint32_t m = 0; m < h->machine->model_count; m++)
-            event->cycles[m] += mark->cost[m];
+        if (machine->log.details != NULL) {
+            struct event_detail *detail = &machine->log.details[machine->log.count - 1];
+            detail->time += mark->index;
+            for (uint32_t m = 0; m < machine->model_count; m++)
+                detail->cycles[m] += mark->cost[m];
+        }
     }
 }
 
@@ -202,8 +178,8 @@ void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *
 
     (void)uc;
     (void)size;
-    for (uint32_t e = h->machine->event_count; e > h->open_events; e--) {
-        replug_event *event = &h->machine->events[e - 1];
+    for (uint32_t e = h->machine->log.count; e > h->open_events; e--) {
+        struct passed *event = &h->machine->log.events[e - 1];
         if (event->kind != REPLUG_EVENT_MARK || event->hart != h->id)
             continue;
         const struct mark_entry *entry = &h->machine->marks[event->mark];
@@ -224,17 +200,18 @@ void observe_cut(hart *h, const struct block *block, uint32_t executed)
         models_cut(h, executed);
     if (!(block->flags & BLOCK_MARKED))
         return;
-    while (machine->event_count > h->open_events && machine->events[machine->event_count - 1].hart == h->id &&
-           machine->events[machine->event_count - 1].instret >= h->open_instret + executed)
-        machine->event_count--;
-    h->open_events = machine->event_count;
+    struct event_log *log = &machine->log;
+    while (log->count > h->open_events && log->events[log->count - 1].hart == h->id &&
+           log->events[log->count - 1].instret >= h->open_instret + executed)
+        log->count--;
+    h->open_events = log->count;
 }
 
 /* Is anybody interested in where traps are?  Every block before has ended or was cut: nothing can be taken back. */
 static bool wants_traps(struct replug_machine *machine)
 {
-    if (machine->event_count >= BATCH)
-        settle(machine, machine->event_count);
+    if (events_full(machine))
+        events_settle(machine);
     return machine->mark_count != 0 || machine->keep_events;
 }
 
@@ -244,7 +221,7 @@ void observe_trap(hart *h, uint64_t cause)
     if (h->machine->modelled)
         models_close_block(h, false, 0);
     if (wants_traps(h->machine))
-        record(h, REPLUG_EVENT_TRAP)->value = cause;
+        events_record(h, REPLUG_EVENT_TRAP)->value = cause;
     if (h->machine->modelled)
         models_trap(h);
     if (h->machine->calls != NULL)
@@ -259,9 +236,10 @@ void observe_return(hart *h)
         models_trap(h);
     }
     if (wants_traps(h->machine)) {
-        replug_event *event = record(h, REPLUG_EVENT_RETURN);
-        event->instret++;
-        event->time++;
+        struct event_log *log = &h->machine->log;
+        events_record(h, REPLUG_EVENT_RETURN)->instret++;
+        if (log->details != NULL)
+            log->details[log->count - 1].time++;
     }
     if (h->machine->calls != NULL)
         calls_return(h);
@@ -270,95 +248,5 @@ void observe_return(hart *h)
 void observe_sleep(hart *h, bool wakes)
 {
     if (h->machine->keep_events && wants_traps(h->machine))
-        record(h, wakes ? REPLUG_EVENT_WAKE : REPLUG_EVENT_WAIT);
-}
-
-/* --- asked by Python ----------------------------------------------------------------------------------------------------- */
-
-void replug_keep_events(replug_machine *machine, int keep) { machine->keep_events = keep != 0; }
-
-uint32_t replug_event_count(replug_machine *machine)
-{
-    observe_flush(machine);
-    return machine->kept_count;
-}
-
-const replug_event *replug_events(replug_machine *machine) { return machine->kept; }
-
-void replug_drain_events(replug_machine *machine) { machine->kept_count = 0; }
-
-/* A page of code is about to hold something else: what ran there is kept with what it was. */
-void observe_replaced(struct replug_machine *machine, struct code_page *code, const uint8_t *content)
-{
-    replug_old_page *page;
-    bool ran = false;
-
-    for (uint32_t parcel = 0; parcel < PARCELS && !ran; parcel++)
-        ran = code->counts[parcel] != 0;
-    if (!ran)
-        return;
-    if (machine->old_page_count == machine->old_page_capacity) {
-        machine->old_page_capacity = machine->old_page_capacity ? 2 * machine->old_page_capacity : 16;
-        machine->old_pages = realloc(machine->old_pages, machine->old_page_capacity * sizeof *machine->old_pages);
-        if (machine->old_pages == NULL)
-            abort(); /* the host is out of memory */
-    }
-    page = malloc(sizeof *page);
-    if (page == NULL)
-        abort();
-    page->physical = code->physical;
-    memcpy(page->content, content, sizeof page->content);
-    memcpy(page->counts, code->counts, sizeof page->counts);
-    memset(code->counts, 0, sizeof code->counts);
-    machine->old_pages[machine->old_page_count++] = page;
-}
-
-/* What harts fetch from a page.  0, or -1: nothing was ever fetched from it. */
-int replug_code_content(replug_machine *machine, uint64_t page_address, uint8_t *content)
-{
-    const struct code_page *code = NULL;
-
-    if (translate_is_ram(machine, page_address, PAGE_SIZE))
-        code = machine->code_pages[(page_address - machine->config.ram_base) >> PAGE_SHIFT];
-    if (code == NULL)
-        return -1;
-    shadow_view(machine, code, content);
-    return 0;
-}
-
-uint32_t replug_old_pages(replug_machine *machine, const replug_old_page *const **pages)
-{
-    *pages = (const replug_old_page *const *)machine->old_pages;
-    return machine->old_page_count;
-}
-
-/* Executions of each instruction of a page of RAM, by parcel.  Returns how many parcels hold a count. */
-uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts)
-{
-    struct code_page *code;
-    uint64_t filled = 0;
-
-    memset(counts, 0, PARCELS * sizeof *counts);
-    for (uint32_t i = 0; i < machine->old_page_count; i++) {
-        for (uint32_t parcel = 0; machine->old_pages[i]->physical == page_address && parcel < PARCELS; parcel++)
-            counts[parcel] += machine->old_pages[i]->counts[parcel];
-    }
-    if (!translate_is_ram(machine, page_address, PAGE_SIZE))
-        return 0;
-    code = machine->code_pages[(page_address - machine->config.ram_base) >> PAGE_SHIFT];
-    if (code == NULL)
-        return 0;
-    for (uint32_t parcel = 0; parcel < PARCELS; parcel++)
-        counts[parcel] += code->counts[parcel];
-    for (uint32_t start = 0; start < PARCELS; start++) {
-        const struct block *block = &code->blocks[start];
-        uint32_t parcel = start;
-        for (uint32_t i = 0; i < block->instructions && parcel < PARCELS; i++) {
-            counts[parcel] += block->count;
-            parcel += shadow_length(machine, code, parcel) / 2;
-        }
-    }
-    for (uint32_t parcel = 0; parcel < PARCELS; parcel++)
-        filled += counts[parcel] != 0;
-    return filled;
+        events_record(h, wakes ? REPLUG_EVENT_WAKE : REPLUG_EVENT_WAIT);
 }

@@ -11,24 +11,18 @@
  * exceptions (which the path itself has caused) included.  Own: what of that was spent while no other path was open
  * inside it.  A return (xret) belongs to the latest trap of its thread that has not been returned from.
  *
- * Costs are kept as profiles: every combination of figures and how often it occurred, so that minimum, median and maximum
- * are exact however many calls there were.
+ * Millions of marks pass here in a second, so what passing one takes is compiled twice: for instructions alone, and for
+ * any number of models.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine.h"
+#include "path_table.h"
 
 enum mark_kind { PATH_BEGIN = 1, PATH_END, PATH_STEP, PATH_IS, PATH_VALUE, PATH_THREAD };
-enum { DEEPEST = 1024, STEPS = 16, QUANTITIES = 1 + REPLUG_MODELS, APPEND = 1u << 31 };
+enum { DEEPEST = 1024, STEPS = 16, APPEND = 1u << 31 };
 
-struct cost { /* instructions, then cycles under each model */
-    uint64_t of[QUANTITIES];
-};
-
-struct parts {
-    struct cost total, own, interrupts;
-};
+#define PER_QUANTITY static inline __attribute__((always_inline)) /* `n`: how many there are, a constant where it pays */
 
 struct steps {
     uint32_t names[STEPS];
@@ -41,11 +35,11 @@ enum frame_kind { FRAME_PATH, FRAME_INTERRUPT, FRAME_EXCEPTION };
 
 struct frame { /* what is open in a thread: an instance of a path, or a trap */
     enum frame_kind kind;
+    uint32_t hart;           /* that it began on, and how many instructions that had retired */
+    uint64_t instret;
     struct cost begin;       /* clock of the thread */
     struct cost own, interrupts;
-    replug_path_row key;     /* calls is not used here */
-    uint64_t instret;        /* of the hart that it began on */
-    uint32_t hart;
+    replug_path_row key;     /* up to `calls` */
     struct steps *steps;     /* NULL: none so far */
 };
 
@@ -70,153 +64,25 @@ struct paths {
     struct thread *threads[THREAD_BUCKETS];
     struct seat *seats;
     uint32_t quantities;
-    replug_path_row *rows;
-    uint32_t row_count, row_capacity;
-    uint32_t *row_index; /* open addressing: row number + 1 */
-    uint32_t row_index_size;
-    uint64_t *profiles;  /* open addressing; each: how often (0: empty), row, total, own and interrupts by quantity */
-    uint32_t profile_words, profile_count, profile_capacity;
+    struct path_table table;
 };
 
-static void *grown(void *memory, size_t count, size_t size)
+/* --- costs ------------------------------------------------------------------------------------------------------------ */
+
+PER_QUANTITY void copy(struct cost *to, const struct cost *from, uint32_t n)
 {
-    void *result = realloc(memory, count * size);
-    if (result == NULL)
-        abort(); /* the host is out of memory */
-    return result;
+    for (uint32_t i = 0; i < n; i++)
+        to->of[i] = from->of[i];
 }
 
-static uint64_t hash_words(const void *data, size_t words)
+/* What has been spent from then to now goes to a sum. */
+PER_QUANTITY void add_since(struct cost *to, const struct cost *now, const struct cost *then, uint32_t n)
 {
-    uint64_t hash = 0, word;
-    for (size_t i = 0; i < words; i++) {
-        memcpy(&word, (const char *)data + i * sizeof word, sizeof word);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
-/* --- rows and their profiles ------------------------------------------------------------------------------------ */
-
-static const size_t key_length = offsetof(replug_path_row, calls);
-_Static_assert(offsetof(replug_path_row, calls) % sizeof(uint64_t) == 0, "hashed by words");
-
-static void index_row(struct paths *paths, uint32_t row)
-{
-    uint32_t at = (uint32_t)hash_words(&paths->rows[row], key_length / sizeof(uint64_t)) & (paths->row_index_size - 1);
-    while (paths->row_index[at] != 0)
-        at = (at + 1) & (paths->row_index_size - 1);
-    paths->row_index[at] = row + 1;
-}
-
-static uint32_t find_row(struct paths *paths, const replug_path_row *key)
-{
-    uint32_t at;
-
-    if (2 * (paths->row_count + 1) > paths->row_index_size) {
-        paths->row_index_size = paths->row_index_size ? 2 * paths->row_index_size : 256;
-        free(paths->row_index);
-        paths->row_index = calloc(paths->row_index_size, sizeof *paths->row_index);
-        if (paths->row_index == NULL)
-            abort();
-        for (uint32_t row = 0; row < paths->row_count; row++)
-            index_row(paths, row);
-    }
-    at = (uint32_t)hash_words(key, key_length / sizeof(uint64_t)) & (paths->row_index_size - 1);
-    for (; paths->row_index[at] != 0; at = (at + 1) & (paths->row_index_size - 1)) {
-        const uint32_t row = paths->row_index[at] - 1;
-        if (memcmp(&paths->rows[row], key, key_length) == 0)
-            return row;
-    }
-    if (paths->row_count == paths->row_capacity) {
-        paths->row_capacity = paths->row_capacity ? 2 * paths->row_capacity : 64;
-        paths->rows = grown(paths->rows, paths->row_capacity, sizeof *paths->rows);
-    }
-    memcpy(&paths->rows[paths->row_count], key, sizeof *key);
-    paths->rows[paths->row_count].calls = 0;
-    paths->rows[paths->row_count].sample_begin = paths->rows[paths->row_count].sample_end = 0;
-    paths->row_index[at] = paths->row_count + 1;
-    return paths->row_count++;
-}
-
-static uint64_t *slot_of(uint64_t *table, uint32_t capacity, uint32_t words, const uint64_t *profile)
-{
-    uint32_t at = (uint32_t)hash_words(profile + 1, words - 1) & (capacity - 1);
-
-    while (table[(size_t)at * words] != 0 && memcmp(&table[(size_t)at * words + 1], profile + 1, (words - 1) * sizeof *profile) != 0)
-        at = (at + 1) & (capacity - 1);
-    return &table[(size_t)at * words];
-}
-
-static void count_profile(struct paths *paths, const uint64_t *profile)
-{
-    const uint32_t words = paths->profile_words;
-    uint64_t *slot;
-
-    if (2 * (paths->profile_count + 1) > paths->profile_capacity) {
-        const uint32_t capacity = paths->profile_capacity ? 2 * paths->profile_capacity : 1024;
-        uint64_t *table = calloc((size_t)capacity * words, sizeof *table);
-        if (table == NULL)
-            abort();
-        for (uint32_t i = 0; i < paths->profile_capacity; i++) {
-            const uint64_t *old = &paths->profiles[(size_t)i * words];
-            if (old[0] != 0)
-                memcpy(slot_of(table, capacity, words, old), old, words * sizeof *old);
-        }
-        free(paths->profiles);
-        paths->profiles = table;
-        paths->profile_capacity = capacity;
-    }
-    slot = slot_of(paths->profiles, paths->profile_capacity, words, profile);
-    if (slot[0] == 0) {
-        memcpy(slot, profile, words * sizeof *slot);
-        slot[0] = 0;
-        paths->profile_count++;
-    }
-    slot[0]++;
-}
-
-static replug_path_row *count_cost(struct paths *paths, const replug_path_row *key, const struct parts *parts)
-{
-    const uint32_t row = find_row(paths, key), quantities = paths->quantities;
-    uint64_t profile[2 + 3 * QUANTITIES];
-
-    paths->rows[row].calls++;
-    profile[0] = 0;
-    profile[1] = row;
-    memcpy(profile + 2, parts->total.of, quantities * sizeof *profile);
-    memcpy(profile + 2 + quantities, parts->own.of, quantities * sizeof *profile);
-    memcpy(profile + 2 + 2 * quantities, parts->interrupts.of, quantities * sizeof *profile);
-    count_profile(paths, profile);
-    return &paths->rows[row];
+    for (uint32_t i = 0; i < n; i++)
+        to->of[i] += now->of[i] - then->of[i];
 }
 
 /* --- threads ------------------------------------------------------------------------------------------------------ */
-
-static struct cost minus(struct cost a, const struct cost *b)
-{
-    for (uint32_t i = 0; i < QUANTITIES; i++)
-        a.of[i] -= b->of[i];
-    return a;
-}
-
-static struct cost plus(struct cost a, const struct cost *b)
-{
-    for (uint32_t i = 0; i < QUANTITIES; i++)
-        a.of[i] += b->of[i];
-    return a;
-}
-
-static struct parts parts_minus(const struct parts *a, const struct parts *b)
-{
-    return (struct parts){minus(a->total, &b->total), minus(a->own, &b->own), minus(a->interrupts, &b->interrupts)};
-}
-
-static struct parts parts_plus(const struct parts *a, const struct parts *b)
-{
-    return (struct parts){plus(a->total, &b->total), plus(a->own, &b->own), plus(a->interrupts, &b->interrupts)};
-}
 
 static struct thread *find_thread(struct paths *paths, uint64_t id, bool is_hart)
 {
@@ -229,7 +95,7 @@ static struct thread *find_thread(struct paths *paths, uint64_t id, bool is_hart
     }
     thread = calloc(1, sizeof *thread);
     if (thread == NULL)
-        abort();
+        abort(); /* the host is out of memory */
     thread->id = id;
     thread->is_hart = is_hart;
     thread->next = *bucket;
@@ -249,77 +115,89 @@ static struct frame *innermost(struct thread *thread, uint32_t name)
 
 static void remove_frame(struct thread *thread, struct frame *frame)
 {
-    free(frame->steps);
+    if (frame->steps != NULL)
+        free(frame->steps);
     thread->depth--;
-    memmove(frame, frame + 1, (size_t)(&thread->stack[thread->depth] - frame) * sizeof *frame);
+    if (frame != &thread->stack[thread->depth])
+        memmove(frame, frame + 1, (size_t)(&thread->stack[thread->depth] - frame) * sizeof *frame);
 }
 
-static struct frame *push(struct thread *thread, enum frame_kind kind, const struct cost *clock)
+static __attribute__((noinline)) void make_room(struct thread *thread)
 {
-    struct frame *frame;
-
     if (thread->depth == DEEPEST) /* instances that never ended, threads that exited: the oldest goes */
         remove_frame(thread, &thread->stack[0]);
     if (thread->depth == thread->capacity) {
         thread->capacity = thread->capacity ? 2 * thread->capacity : 8;
-        thread->stack = grown(thread->stack, thread->capacity, sizeof *thread->stack);
+        thread->stack = realloc(thread->stack, thread->capacity * sizeof *thread->stack);
+        if (thread->stack == NULL)
+            abort();
     }
+}
+
+PER_QUANTITY struct frame *push(struct thread *thread, enum frame_kind kind, const struct cost *clock, uint32_t n)
+{
+    struct frame *frame;
+
+    if (thread->depth == thread->capacity || thread->depth == DEEPEST)
+        make_room(thread);
     frame = &thread->stack[thread->depth++];
-    memset(frame, 0, sizeof *frame);
     frame->kind = kind;
-    frame->begin = *clock;
+    frame->steps = NULL;
+    copy(&frame->begin, clock, n);
+    for (uint32_t i = 0; i < n; i++)
+        frame->own.of[i] = frame->interrupts.of[i] = 0;
     return frame;
 }
 
 /* What the thread has done since it was last looked at is the own cost of the path that is open innermost. */
-static void account(struct thread *thread, const struct cost *clock)
+PER_QUANTITY void account(struct thread *thread, const struct cost *clock, uint32_t n)
 {
     for (uint32_t i = thread->depth; i > 0; i--) {
         struct frame *frame = &thread->stack[i - 1];
         if (frame->kind == FRAME_EXCEPTION)
             continue;
-        if (frame->kind == FRAME_PATH) {
-            const struct cost spent = minus(*clock, &thread->accounted);
-            frame->own = plus(frame->own, &spent);
-        }
+        if (frame->kind == FRAME_PATH)
+            add_since(&frame->own, clock, &thread->accounted, n);
         break;
     }
-    thread->accounted = *clock;
+    copy(&thread->accounted, clock, n);
 }
 
 /* --- marks -------------------------------------------------------------------------------------------------------- */
 
 /* What an instance has cost up to now. */
-static struct parts parts_of(const struct thread *thread, const struct frame *instance, const struct cost *clock)
+PER_QUANTITY void parts_of(struct parts *parts, const struct thread *thread, const struct frame *instance, const struct cost *clock,
+                           uint32_t n)
 {
-    struct parts parts = {.own = instance->own, .interrupts = instance->interrupts};
-
+    copy(&parts->own, &instance->own, n);
+    copy(&parts->interrupts, &instance->interrupts, n);
     for (const struct frame *frame = instance + 1; frame < thread->stack + thread->depth; frame++) {
         if (frame->kind == FRAME_INTERRUPT) { /* it goes on; any above it lie within it */
-            const struct cost since = minus(*clock, &frame->begin);
-            parts.interrupts = plus(parts.interrupts, &since);
+            add_since(&parts->interrupts, clock, &frame->begin, n);
             break;
         }
     }
-    parts.total = minus(*clock, &instance->begin);
-    parts.total = minus(parts.total, &parts.interrupts);
-    return parts;
+    for (uint32_t i = 0; i < n; i++)
+        parts->total.of[i] = clock->of[i] - instance->begin.of[i] - parts->interrupts.of[i];
 }
 
-static void close_step(const struct thread *thread, struct frame *instance, const struct cost *clock)
+static void close_step(const struct thread *thread, struct frame *instance, const struct cost *clock, uint32_t n)
 {
     struct steps *steps = instance->steps;
+    struct parts now;
 
     if (steps == NULL || steps->current == 0)
         return;
-    const struct parts now = parts_of(thread, instance, clock), spent = parts_minus(&now, &steps->begin);
+    parts_of(&now, thread, instance, clock, n);
     struct parts *sum = &steps->costs[steps->current - 1];
-    *sum = parts_plus(sum, &spent);
+    add_since(&sum->total, &now.total, &steps->begin.total, n);
+    add_since(&sum->own, &now.own, &steps->begin.own, n);
+    add_since(&sum->interrupts, &now.interrupts, &steps->begin.interrupts, n);
     steps->current = 0;
 }
 
 /* Is this call a better example of its row than those before it? */
-static void take_sample(replug_path_row *row, const struct frame *instance, uint64_t cost, const replug_event *event)
+static void take_sample(replug_path_row *row, const struct frame *instance, uint64_t cost, const struct passed *event)
 {
     const uint64_t known = row->sample_end - row->sample_begin;
 
@@ -330,30 +208,37 @@ static void take_sample(replug_path_row *row, const struct frame *instance, uint
     }
 }
 
-static void end(struct paths *paths, struct thread *thread, uint32_t name, const struct cost *clock, const replug_event *event)
+static void count_steps(struct paths *paths, struct frame *instance, uint32_t n)
+{
+    replug_path_row key = instance->key;
+
+    for (uint32_t i = 0; i < instance->steps->count; i++) {
+        key.step = instance->steps->names[i];
+        path_table_count(&paths->table, &key, &instance->steps->costs[i], n);
+    }
+}
+
+PER_QUANTITY void end(struct paths *paths, struct thread *thread, uint32_t name, const struct cost *clock, const struct passed *event,
+                      uint32_t n)
 {
     struct frame *instance = innermost(thread, name);
     struct parts parts;
-    replug_path_row key;
 
     if (instance == NULL)
         return; /* it began before the marks were watched */
-    close_step(thread, instance, clock);
-    parts = parts_of(thread, instance, clock);
-    take_sample(count_cost(paths, &instance->key, &parts), instance, parts.total.of[0], event);
-    key = instance->key;
-    for (uint32_t i = 0; instance->steps != NULL && i < instance->steps->count; i++) {
-        key.step = instance->steps->names[i];
-        count_cost(paths, &key, &instance->steps->costs[i]);
-    }
+    close_step(thread, instance, clock, n);
+    parts_of(&parts, thread, instance, clock, n);
+    take_sample(path_table_count(&paths->table, &instance->key, &parts, n), instance, parts.total.of[0], event);
+    if (instance->steps != NULL)
+        count_steps(paths, instance, n);
     remove_frame(thread, instance);
 }
 
-static void step(const struct thread *thread, struct frame *instance, uint32_t name, const struct cost *clock)
+static void step(const struct thread *thread, struct frame *instance, uint32_t name, const struct cost *clock, uint32_t n)
 {
     uint32_t at;
 
-    close_step(thread, instance, clock);
+    close_step(thread, instance, clock, n);
     if (instance->steps == NULL) {
         instance->steps = calloc(1, sizeof *instance->steps);
         if (instance->steps == NULL)
@@ -366,7 +251,7 @@ static void step(const struct thread *thread, struct frame *instance, uint32_t n
     if (at == instance->steps->count)
         instance->steps->names[instance->steps->count++] = name;
     instance->steps->current = at + 1;
-    instance->steps->begin = parts_of(thread, instance, clock);
+    parts_of(&instance->steps->begin, thread, instance, clock, n);
 }
 
 static void classify(struct frame *instance, uint32_t detail)
@@ -398,7 +283,7 @@ static void set_parameter(struct frame *instance, uint32_t name, uint64_t value)
 }
 
 /* The latest trap is over; an interrupt's time is told apart in all that it has cut. */
-static void trap_over(struct thread *thread, const struct cost *clock)
+PER_QUANTITY void trap_over(struct thread *thread, const struct cost *clock, uint32_t n)
 {
     uint32_t at = thread->depth;
 
@@ -407,79 +292,84 @@ static void trap_over(struct thread *thread, const struct cost *clock)
     if (at == 0)
         return; /* an xret that starts something */
     struct frame *trap = &thread->stack[at - 1];
-    if (trap->kind == FRAME_INTERRUPT) {
-        const struct cost spent = minus(*clock, &trap->begin);
-        for (struct frame *frame = trap; frame-- > thread->stack && frame->kind != FRAME_INTERRUPT;)
-            frame->interrupts = plus(frame->interrupts, &spent);
-    }
+    for (struct frame *frame = trap; trap->kind == FRAME_INTERRUPT && frame-- > thread->stack && frame->kind != FRAME_INTERRUPT;)
+        add_since(&frame->interrupts, clock, &trap->begin, n);
     remove_frame(thread, trap);
 }
 
-static void pass_mark(struct paths *paths, struct seat *seat, const struct mark_entry *mark, const replug_event *event,
-                      const struct cost *clock, const struct cost *now)
+static __attribute__((noinline)) void switch_thread(struct paths *paths, struct seat *seat, uint64_t id, const struct cost *clock,
+                                                    const struct cost *now)
+{
+    copy(&seat->thread->clock, clock, paths->quantities);
+    seat->thread = find_thread(paths, id, false);
+    copy(&seat->base, now, paths->quantities);
+}
+
+PER_QUANTITY void pass_mark(struct paths *paths, struct seat *seat, const struct mark_entry *mark, const struct passed *event,
+                            const struct cost *clock, const struct cost *now, uint32_t n)
 {
     struct thread *thread = seat->thread;
-    const uint64_t value = event->value;
     struct frame *instance;
 
     switch (mark->kind) {
     case PATH_BEGIN:
-        instance = push(thread, FRAME_PATH, clock);
+        instance = push(thread, FRAME_PATH, clock, n);
+        memset(&instance->key, 0, sizeof instance->key);
         instance->key.name = mark->name;
         instance->hart = event->hart;
         instance->instret = event->instret;
         return;
-    case PATH_END: end(paths, thread, mark->name, clock, event); return;
-    case PATH_THREAD:
-        thread->clock = *clock;
-        seat->thread = find_thread(paths, value, false);
-        seat->base = *now;
-        return;
+    case PATH_END: end(paths, thread, mark->name, clock, event, n); return;
+    case PATH_THREAD: switch_thread(paths, seat, event->value, clock, now); return;
     default: break;
     }
     instance = innermost(thread, mark->name);
     if (instance == NULL)
         return;
     if (mark->kind == PATH_STEP)
-        step(thread, instance, mark->detail, clock);
+        step(thread, instance, mark->detail, clock, n);
     else if (mark->kind == PATH_IS)
         classify(instance, mark->detail);
     else if (mark->kind == PATH_VALUE)
-        set_parameter(instance, mark->detail, value);
+        set_parameter(instance, mark->detail, event->value);
 }
 
-static void pass(struct replug_machine *machine, const replug_event *event)
+PER_QUANTITY void pass(struct replug_machine *machine, uint32_t number, uint32_t n)
 {
+    const struct passed *event = &machine->log.events[number];
     struct paths *paths = machine->paths;
     struct seat *seat = &paths->seats[event->hart];
-    struct cost now = {{event->instret}}, clock;
+    struct cost now, clock;
 
-    for (uint32_t m = 0; m < machine->model_count; m++)
-        now.of[1 + m] = event->cycles[m];
+    now.of[0] = event->instret;
+    for (uint32_t m = 1; m < n; m++)
+        now.of[m] = machine->log.details[number].cycles[m - 1];
     if (seat->thread == NULL)
         seat->thread = find_thread(paths, event->hart, true);
-    clock = minus(now, &seat->base);
-    clock = plus(clock, &seat->thread->clock);
-    account(seat->thread, &clock);
+    copy(&clock, &seat->thread->clock, n);
+    add_since(&clock, &now, &seat->base, n);
+    account(seat->thread, &clock, n);
     switch (event->kind) {
     case REPLUG_EVENT_MARK:
-        pass_mark(paths, seat, &machine->marks[event->mark], event, &clock, &now);
+        pass_mark(paths, seat, &machine->marks[event->mark], event, &clock, &now, n);
         break;
     case REPLUG_EVENT_TRAP:
-        push(seat->thread, event->value >> 63 ? FRAME_INTERRUPT : FRAME_EXCEPTION, &clock);
+        push(seat->thread, event->value >> 63 ? FRAME_INTERRUPT : FRAME_EXCEPTION, &clock, n);
         break;
-    case REPLUG_EVENT_RETURN: trap_over(seat->thread, &clock); break;
+    case REPLUG_EVENT_RETURN: trap_over(seat->thread, &clock, n); break;
     default: break;
     }
 }
 
-/* Take in the first events of the buffer: those that no fault can take back any more. */
+/* Take in the first events of the log: those that no fault can take back any more. */
 void paths_consume(struct replug_machine *machine, uint32_t count)
 {
-    machine->paths->quantities = 1 + machine->model_count;
-    machine->paths->profile_words = 2 + 3 * machine->paths->quantities;
-    for (uint32_t i = 0; i < count; i++)
-        pass(machine, &machine->events[i]);
+    const uint32_t n = machine->paths->quantities = 1 + machine->model_count;
+
+    for (uint32_t i = 0; n == 1 && i < count; i++)
+        pass(machine, i, 1);
+    for (uint32_t i = 0; n > 1 && i < count; i++)
+        pass(machine, i, n);
 }
 
 bool paths_create(struct replug_machine *machine)
@@ -512,17 +402,15 @@ void paths_destroy(struct replug_machine *machine)
         }
     }
     free(paths->seats);
-    free(paths->rows);
-    free(paths->row_index);
-    free(paths->profiles);
+    path_table_destroy(&paths->table);
     free(paths);
 }
 
 uint32_t replug_path_rows(replug_machine *machine, const replug_path_row **rows)
 {
-    observe_flush(machine);
-    *rows = machine->paths->rows;
-    return machine->paths->row_count;
+    events_settle(machine);
+    *rows = machine->paths->table.rows;
+    return machine->paths->table.row_count;
 }
 
 /*
@@ -531,8 +419,8 @@ uint32_t replug_path_rows(replug_machine *machine, const replug_path_row **rows)
  */
 uint32_t replug_path_profiles(replug_machine *machine, const uint64_t **words, uint32_t *words_each)
 {
-    observe_flush(machine);
-    *words = machine->paths->profiles;
-    *words_each = machine->paths->profile_words;
-    return machine->paths->profile_capacity;
+    events_settle(machine);
+    *words = machine->paths->table.profiles;
+    *words_each = machine->paths->table.profile_words;
+    return machine->paths->table.profile_capacity;
 }

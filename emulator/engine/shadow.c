@@ -399,7 +399,7 @@ void shadow_set_view(struct replug_machine *machine, struct code_page *code, con
     if (memcmp(current, view, PAGE_SIZE) == 0)
         return;
     forget_blocks(machine, code);
-    observe_replaced(machine, code, current);
+    old_code_keep(machine, code, current);
     memset(code->original, 0, sizeof code->original);
     memcpy(shadow_of(machine, code), view, PAGE_SIZE);
     forget_everywhere(machine, code);
