@@ -119,7 +119,7 @@ struct block {
 };
 enum { SIZE_BYTES = 0x1fff, SIZE_MARKED = 0x2000, SIZE_FLOATING = 0x4000, SIZE_NOT_PLAIN = 0x8000 };
 enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8, BLOCK_BREAK = 64 };
-enum { EVENT_BATCH = 4096 }; /* events, before they are handed on */
+enum { EVENT_BATCH = 512 }; /* events, before they are handed on */
 enum { LONGEST_BLOCK = 1024 }; /* instructions, and more than Unicorn ever translates at once */
 
 /* A value: what a register holds at the block's start, and so much more. */

@@ -10,9 +10,6 @@
 
 #include "path_table.h"
 
-enum { KEY_LENGTH = offsetof(replug_path_row, calls) };
-_Static_assert(KEY_LENGTH % sizeof(uint64_t) == 0, "hashed by words");
-
 static void *checked(void *memory)
 {
     if (memory == NULL)
@@ -33,21 +30,21 @@ static uint64_t hash_words(const void *data, size_t words)
 
 /* --- rows ----------------------------------------------------------------------------------------------------------- */
 
-static uint32_t place_of(const struct path_table *table, const replug_path_row *key)
+static uint32_t place_of(const struct path_table *table, const union path_key *key)
 {
-    return (uint32_t)hash_words(key, KEY_LENGTH / sizeof(uint64_t)) & (table->row_index_size - 1);
+    return (uint32_t)hash_words(key, KEY_WORDS) & (table->row_index_size - 1);
 }
 
 static void index_row(struct path_table *table, uint32_t row)
 {
-    uint32_t at = place_of(table, &table->rows[row]);
+    uint32_t at = place_of(table, (const union path_key *)&table->rows[row]);
 
     while (table->row_index[at] != 0)
         at = (at + 1) & (table->row_index_size - 1);
     table->row_index[at] = row + 1;
 }
 
-static uint32_t new_row(struct path_table *table, const replug_path_row *key)
+static uint32_t new_row(struct path_table *table, const union path_key *key)
 {
     if (table->row_count == table->row_capacity) {
         table->row_capacity = table->row_capacity ? 2 * table->row_capacity : 64;
@@ -55,12 +52,12 @@ static uint32_t new_row(struct path_table *table, const replug_path_row *key)
         table->latest = checked(realloc(table->latest, table->row_capacity * sizeof *table->latest));
     }
     memset(&table->rows[table->row_count], 0, sizeof *table->rows);
-    memcpy(&table->rows[table->row_count], key, KEY_LENGTH);
+    memcpy(&table->rows[table->row_count], key, sizeof *key);
     table->latest[table->row_count] = 0;
     return table->row_count++;
 }
 
-static uint32_t find_row(struct path_table *table, const replug_path_row *key)
+static uint32_t find_row(struct path_table *table, const union path_key *key)
 {
     uint32_t at;
 
@@ -73,20 +70,25 @@ static uint32_t find_row(struct path_table *table, const replug_path_row *key)
     }
     for (at = place_of(table, key); table->row_index[at] != 0; at = (at + 1) & (table->row_index_size - 1)) {
         const uint32_t row = table->row_index[at] - 1;
-        if (memcmp(&table->rows[row], key, KEY_LENGTH) == 0)
+        if (memcmp(&table->rows[row], key, sizeof *key) == 0)
             return row;
     }
     table->row_index[at] = table->row_count + 1;
     return new_row(table, key);
 }
 
-static uint32_t row_of(struct path_table *table, const replug_path_row *key)
+static uint32_t row_of(struct path_table *table, const union path_key *key)
 {
-    uint32_t *recent = &table->recent[key->name % RECENT_ROWS];
+    struct recent_row *recent = &table->recent[key->name % RECENT_ROWS];
 
-    if (*recent == 0 || memcmp(&table->rows[*recent - 1], key, KEY_LENGTH) != 0)
-        *recent = find_row(table, key) + 1;
-    return *recent - 1;
+    for (uint32_t i = 0; i < KEY_WORDS; i++) {
+        if (recent->key.words[i] != key->words[i] || recent->row == 0) {
+            recent->key = *key;
+            recent->row = find_row(table, key) + 1;
+            break;
+        }
+    }
+    return recent->row - 1;
 }
 
 /* --- profiles ------------------------------------------------------------------------------------------------------- */
@@ -146,7 +148,7 @@ static void count_profile(struct path_table *table, const uint64_t *profile)
 }
 
 /* One more call that has cost this; its row. */
-replug_path_row *path_table_count(struct path_table *table, const replug_path_row *key, const struct parts *parts, uint32_t quantities)
+replug_path_row *path_table_count(struct path_table *table, const union path_key *key, const struct parts *parts, uint32_t quantities)
 {
     const uint32_t row = row_of(table, key);
     const struct cost *const each[] = {&parts->total, &parts->own, &parts->interrupts};

@@ -39,7 +39,7 @@ struct frame { /* what is open in a thread: an instance of a path, or a trap */
     uint64_t instret;
     struct cost begin;       /* clock of the thread */
     struct cost own, interrupts;
-    replug_path_row key;     /* up to `calls` */
+    union path_key key;
     struct steps *steps;     /* NULL: none so far */
 };
 
@@ -196,6 +196,16 @@ static void close_step(const struct thread *thread, struct frame *instance, cons
     steps->current = 0;
 }
 
+/* Word by word, as the key is read again soon: reads do not wait for stores of the same width. */
+static inline void begin_key(union path_key *key, uint32_t name)
+{
+    volatile uint64_t *words = key->words;
+
+    words[0] = name;
+    for (uint32_t i = 1; i < KEY_WORDS; i++)
+        words[i] = 0;
+}
+
 /* Is this call a better example of its row than those before it? */
 static void take_sample(replug_path_row *row, const struct frame *instance, uint64_t cost, const struct passed *event)
 {
@@ -210,7 +220,7 @@ static void take_sample(replug_path_row *row, const struct frame *instance, uint
 
 static void count_steps(struct paths *paths, struct frame *instance, uint32_t n)
 {
-    replug_path_row key = instance->key;
+    union path_key key = instance->key;
 
     for (uint32_t i = 0; i < instance->steps->count; i++) {
         key.step = instance->steps->names[i];
@@ -314,8 +324,7 @@ PER_QUANTITY void pass_mark(struct paths *paths, struct seat *seat, const struct
     switch (mark->kind) {
     case PATH_BEGIN:
         instance = push(thread, FRAME_PATH, clock, n);
-        memset(&instance->key, 0, sizeof instance->key);
-        instance->key.name = mark->name;
+        begin_key(&instance->key, mark->name);
         instance->hart = event->hart;
         instance->instret = event->instret;
         return;

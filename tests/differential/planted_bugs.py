@@ -18,6 +18,9 @@ TRAPS = "tests/guest/test_engine_traps.py::"
 PLIC = "tests/unit/test_devices_plic.py::"
 UART = "tests/unit/test_devices_uart16550.py::"
 INLINE = "tests/guest/test_engine_inline.py::"
+STUB_MARKS = "tests/guest/test_engine_stub_marks.py::"
+PATHS = "tests/guest/test_path_attribution.py::"
+CACHES = "tests/guest/test_model_caches.py::"
 FUZZ = "tests/guest/test_engine_fuzz.py"
 MEMORY = "tests/guest/test_engine_memory.py::"
 
@@ -225,20 +228,65 @@ _SAME_INLINE = INLINE + "test_everything_is_the_same"
 INLINING = (
     Bug("nothing counts inside the translated code", "inline.c",
         "    h->inlined++;\n", "", (INLINE + "test_it_is_done_here",)),
-    Bug("a stub counts one too many", "inline.c",
+    Bug("a stub counts one too many", "stub.c",
         "\\x48\\x01\\xc7\\x48\\x89\\x39", "\\x48\\x8d\\x7c\\x07\\x01\\x48\\x89\\x39", (_SAME_INLINE,)),
     Bug("a stub is made for a block that has not run", "inline.c",
         "    if (block == NULL || h->block_pc != address)", "    if (block == NULL)", (_SAME_INLINE, FUZZ)),
-    Bug("a stub does not look at the end of the slice", "inline.c",
-        "JAE = 0x73", "JAE = 0x77 /* ja */", (_SAME_INLINE,)),
-    Bug("a stub does not look whether the block is still the same", "inline.c",
-        "JNE = 0x75", "JNE = 0x74 /* je */", (INLINE + "test_a_breakpoint_that_is_set_late_stops",)),
-    Bug("a stub executes floating point that is off", "inline.c",
-        "JE = 0x74", "JE = 0x70 /* jo */", (INLINE + "test_floating_point_is_switched_off",)),
-    Bug("a stub counts its block down", "inline.c",
+    Bug("a stub does not look at the end of the slice", "stub.c",
+        "JAE = 0x83, ", "JAE = 0x87 /* ja */, ", (_SAME_INLINE,)),
+    Bug("a stub does not look whether the block is still the same", "stub.c",
+        "JNE = 0x85", "JNE = 0x84 /* je */", (INLINE + "test_a_breakpoint_that_is_set_late_stops",)),
+    Bug("a stub executes floating point that is off", "stub.c",
+        "JE = 0x84", "JE = 0x80 /* jo */", (INLINE + "test_floating_point_is_switched_off",)),
+    Bug("a stub counts its block down", "stub.c",
         "\\x48\\xff\\x06", "\\x48\\xff\\x0e", (_SAME_INLINE,)),
-    Bug("a stub remembers its block in the wrong place", "inline.c",
+    Bug("a stub remembers its block in the wrong place", "stub.c",
         "\\x83\\xe0\\x7f", "\\x83\\xe0\\x3f", (_SAME_INLINE,)),
+)  # fmt: skip
+
+_SAME_PATHS = STUB_MARKS + "test_the_same_paths"
+
+MARKING = (
+    Bug("blocks with marks are no stubs", "inline.c",
+        "(SIZE_FLOATING | SIZE_MARKED)) != size", "SIZE_FLOATING) != size",
+        (STUB_MARKS + "test_blocks_with_marks_stay_in_the_translated_code",)),
+    Bug("a stub's marks come one instruction late", "stub.c",
+        "number(w, mark->index, 4);", "number(w, mark->index + 1u, 4);", (_SAME_PATHS,)),
+    Bug("a stub reads the next register", "stub.c",
+        "8u * (uint32_t)mark->source.base", "8u * (uint32_t)mark->source.base + 8", (_SAME_PATHS,)),
+    Bug("a stub forgets what is added to a register", "stub.c",
+        "/* add r10, addend */\n            number(w, (uint32_t)mark->source.addend, 4);",
+        "/* add r10, addend */\n            number(w, 0, 4);", (_SAME_PATHS,)),
+    Bug("a stub puts all marks of a block in one place", "stub.c",
+        "const uint32_t event = count * sizeof rest;", "const uint32_t event = 0;", (_SAME_PATHS,)),
+    Bug("a stub's marks stay when a fault cuts them off", "stub.c",
+        "number(w, offsetof(hart, open_events), 4);", "number(w, offsetof(hart, open_pc), 4);",
+        (_SAME_PATHS,)),
+    Bug("stubs record while times are asked for", "events.c",
+        "        log->stub_room = 0;\n", "", (STUB_MARKS + "test_events_asked_for_late",)),
+    Bug("a mark set late is not seen", "observe.c",
+        "    forget_blocks(machine, physical);\n", "    (void)forget_blocks;\n",
+        (STUB_MARKS + "test_marks_set_late_join_those_of_their_block",)),
+    Bug("a mark set late leaves the stubs", "observe.c",
+        "        inline_drop(&machine->harts[i]);\n", "        (void)i;\n",
+        (STUB_MARKS + "test_marks_set_late_join_those_of_their_block",)),
+    Bug("a mark set late loses counts", "observe.c",
+        "        blocks_expand(machine, code, parcel, block->count, block->instructions);\n", "",
+        (STUB_MARKS + "test_marks_set_late_join_those_of_their_block",)),
+    Bug("a sum passes for a move", "capture.c",
+        "return high == 0 && low != 0;", "return low != 0;", (STUB_MARKS + "test_the_values",)),
+    Bug("a constant's sign is lost", "capture.c",
+        "(int64_t)low - (high ? 32 : 0)", "(int64_t)low + (high ? 32 : 0)",
+        (STUB_MARKS + "test_compressed_constants",)),
+    Bug("each call costs what the one before did", "path_table.c",
+        "if (slot[0] == 0 || !same(slot, profile, words)) {", "if (slot[0] == 0) {",
+        (PATHS + "test_recursion",)),
+    Bug("each call has the parameters of the one before", "path_table.c",
+        "if (recent->key.words[i] != key->words[i] || recent->row == 0) {", "if (recent->row == 0) {",
+        (STUB_MARKS + "test_the_values",)),
+    Bug("a block of floating point is 16 KiB to the caches", "caches.c",
+        "block->size & SIZE_BYTES, offset", "block->size & 0x7fff, offset",
+        (CACHES + "test_a_block_of_floating_point_is_as_long_as_it_is",)),
 )  # fmt: skip
 
 _EXTENSIONS = "tests/guest/test_engine_extensions.py::"
@@ -274,4 +322,15 @@ BY_THE_BOOK = (
         "(privilege == MODE_M && !(config & 0x80))", "privilege == MODE_M", (_PMP,)),
 )  # fmt: skip
 
-BUGS = (*BY_THE_BOOK, *COUNTING, *INLINING, *SAME_RUN, *TRANSLATING, *CODE, *TRAPPING, *OBSERVING, *DEVICES)
+BUGS = (
+    *BY_THE_BOOK,
+    *COUNTING,
+    *INLINING,
+    *MARKING,
+    *SAME_RUN,
+    *TRANSLATING,
+    *CODE,
+    *TRAPPING,
+    *OBSERVING,
+    *DEVICES,
+)

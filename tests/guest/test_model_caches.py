@@ -118,6 +118,33 @@ def test_marks_inside_a_block(stalls: Callable[..., dict[str, int]]) -> None:
     assert found["path (round 2)"] == 3 * MISS and found["one"] == 0
 
 
+def test_a_block_of_floating_point_is_as_long_as_it_is(stalls: Callable[..., dict[str, int]]) -> None:
+    """And so is one that holds marks: its lines come once, and those behind it do not come with it."""
+    floats = """    .option arch, +d
+    li t0, 0x6000
+    csrs mstatus, t0
+    call floats
+    call floats
+    PATH_BEGIN "behind"
+    call behind
+    PATH_END "behind"
+    FINISH
+    .balign 4096
+floats:
+    fmv.d.x fa0, t0
+    fadd.d fa0, fa0, fa0
+    PATH_BEGIN "inside"
+    fadd.d fa0, fa0, fa0
+    PATH_END "inside"
+    ret
+    .balign 256
+behind:
+    nop
+    ret
+"""
+    assert stalls(floats.replace("FINISH", FINISH)) == {"inside": 0, "behind": MISS}
+
+
 @pytest.mark.parametrize(("ways", "later"), [(1, 2), (2, 0)])
 def test_lines_that_share_a_set(stalls: Callable[..., dict[str, int]], ways: int, later: int) -> None:
     """Two lines 64 sets apart: with one way they drive each other out, with two they stay."""
