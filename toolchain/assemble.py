@@ -10,6 +10,7 @@ from pathlib import Path
 
 from toolchain.dependencies import Dependencies, scan
 from toolchain.errors import ToolchainError
+from toolchain.output import check_output
 from toolchain.zig import run_zig_cc, zig_version
 
 DEFAULT_CPU = "generic_rv64+m+a+c+zicsr+zifencei"
@@ -58,6 +59,7 @@ def assemble(
         raise ToolchainError(f"{output}: bits must be 32 or 64, not {bits}")
     if not sources:
         raise ToolchainError(f"{output}: no sources to build it from")
+    check_output(output)
     output = output.absolute()
     sources = [source.absolute() for source in sources]
     include = [directory.absolute() for directory in include]

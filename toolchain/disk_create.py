@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from toolchain import rpfs
 from toolchain.errors import ToolchainError
+from toolchain.output import check_output
 from toolchain.rpfs import (
     BLOCK_SIZE,
     DEVICE,
@@ -58,6 +59,7 @@ class _Node:
 
 def write_image(output: Path, files: Mapping[str, Source], blocks: int | None) -> Path:
     """See toolchain.disk.create_image."""
+    check_output(output)
     nodes = _plan(files)
     superblock, used = _lay_out(nodes, blocks, output)
     partial = output.with_name(f".{output.name}.{os.getpid()}.partial")

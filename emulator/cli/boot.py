@@ -89,7 +89,10 @@ class _Job:
 @device_options
 @click.option("--quantum", type=NUMBER, metavar="N", help="Instructions in a hart's slice.  [default: 1000]")
 @click.option(
-    "--max-instructions", type=NUMBER, metavar="N", help="Stop after so many in the run, over all harts."
+    "--max-instructions",
+    type=NUMBER,
+    metavar="N",
+    help="Stop at the first block border after so many, over all harts.",
 )
 @click.option("--check-determinism", is_flag=True, help="Run it twice, side by side, and compare all state.")
 @click.option("--replay", "token", metavar="TOKEN", help="Repeat the run that TOKEN (or @FILE) names.")

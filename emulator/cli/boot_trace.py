@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emulator.cli.common import write_text
-from emulator.cli.main import version
+from emulator.cli.version import version
 from emulator.cycles.paths import PathWatch
 from emulator.cycles.speedscope import speedscope
 from emulator.cycles.timeline import Recorder, Window

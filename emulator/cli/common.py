@@ -130,7 +130,7 @@ def write_text(file: str, text: str) -> None:
         sys.stdout.flush()
         return
     try:
-        Path(file).write_text(text)
+        Path(file).write_text(text, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ReplugError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
 

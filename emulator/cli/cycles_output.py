@@ -14,7 +14,7 @@ from typing import IO
 from rich.console import Console
 
 from emulator.cli.common import write_json, write_text
-from emulator.cli.main import version
+from emulator.cli.version import version
 from emulator.cycles.callgrind import callgrind
 from emulator.cycles.claims import Claim
 from emulator.cycles.code import CodeCosts

@@ -11,10 +11,12 @@ import click
 
 from emulator.cli.common import NUMBER, parse_number
 from emulator.cli.link import UdpLink
-from emulator.devices.options import CONSOLES, DeviceOptions
+from emulator.devices.options import CONSOLES, NETWORKS, DeviceOptions
 from emulator.errors import ReplugError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_CABLES = tuple(net for net in NETWORKS if net != "link")  # which is how a run names udp:...
 
 
 class Epoch(click.ParamType[int, str]):
@@ -70,8 +72,8 @@ def chosen_devices(given: dict[str, Any], default: DeviceOptions) -> DeviceOptio
     net: str | None = given["net"]
     if net is not None and net.startswith("udp:"):
         net = "link"
-    elif net == "link":
-        raise ReplugError("--net: 'link': udp:LOCAL_PORT:HOST:PORT is the form of a link")
+    elif net is not None and net not in _CABLES:
+        raise ReplugError(f"--net: {net!r}: {', '.join(_CABLES)} and udp:PORT:HOST:PORT are possible")
     return DeviceOptions(
         rtc=default.rtc if given["rtc"] is None else given["rtc"],
         seed=default.seed if given["seed"] is None else given["seed"],

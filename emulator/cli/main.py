@@ -1,163 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command `replug`: finds the subcommand, and turns all that goes wrong into one line and a status."""
+"""Where the program `replug` begins: its standard streams, and Ctrl-C while the rest is being imported."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
+import io
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-import click
-
-from emulator.errors import ReplugError
-from toolchain.errors import ToolchainError
-
-COMMANDS = {
-    "boot": "emulator.cli.boot:boot",
-    "cycles": "emulator.cli.cycles:cycles",
-    "debug": "emulator.cli.debug:debug",
-    "sweep": "emulator.cli.sweep:sweep",
-    "bench": "emulator.cli.bench:bench",
-    "conform": "emulator.cli.conform:conform",
-    "build": "emulator.cli.build:build",
-    "asm": "emulator.cli.asm:asm",
-    "disasm": "emulator.cli.disasm:disasm",
-    "disk": "emulator.cli.disk:disk",
-}
-"""Where each subcommand is; imported when it is needed, so that a small one starts at once."""
-
-CANNOT_RUN = 2
 INTERRUPTED = 130
-BROKEN_PIPE = 141
-
-
-class Commands(click.Group):
-    """The subcommands, in the order in which people meet them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        where = COMMANDS.get(cmd_name)
-        if where is None:
-            return None
-        module, _, name = where.partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-def version() -> str:
-    """Of the installed package, or of the checkout that this file is in."""
-    try:
-        return importlib.metadata.version("replug")
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    try:
-        with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as file:
-            return str(tomllib.load(file)["project"]["version"])
-    except (OSError, tomllib.TOMLDecodeError, KeyError):
-        return "of unknown version"
-
-
-@click.group(
-    cls=Commands,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(version(), prog_name="replug", message="%(prog)s %(version)s")
-@click.pass_context
-def replug(context: click.Context) -> int | None:
-    """A deterministic multicore RISC-V machine that counts instructions exactly.
-
-    The same image, options and input give the same run, instruction by instruction.
-
-    \b
-    Begin with
-      replug build                       make the engine and our guest OS
-      replug boot                        boot it on four harts
-      replug cycles                      what its named paths cost
-      replug boot my.elf --harts 2       boot an ELF of yours
-      replug asm "addi a0, a0, 1" ret    one instruction or a few, to bytes
-      replug boot --help                 each command explains itself
-
-    Exit status: 0 good, 1 what was asked about is not so (or the guest failed: its own status), 2 cannot run.
-    """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
-        return 0
-    return None
-
-
-def _complain(message: str) -> None:
-    """On stderr, if there is still one."""
-    try:
-        print(f"replug: {message}", file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _usage(error: click.ClickException) -> str:
-    text = " ".join(error.format_message().split()).rstrip(".")
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is None:
-        return text
-    where = context.command_path.partition(" ")[2]
-    return f"{f'{where}: ' if where else ''}{text} (see `{context.command_path} --help`)"
-
-
-def _run(arguments: Sequence[str] | None) -> int:
-    try:
-        # Not replug.main(): that has its own ideas of Ctrl-C and of broken pipes.
-        given = sys.argv[1:] if arguments is None else list(arguments)
-        with replug.make_context("replug", given) as context:
-            status = replug.invoke(context)
-        sys.stdout.flush()
-        return status if isinstance(status, int) else 0
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.ClickException as error:
-        _complain(_usage(error))
-    except ReplugError as error:
-        _complain(str(error))
-        return error.status
-    except ToolchainError as error:
-        _complain(str(error))
-    except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain again as it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN_PIPE
-    except OSError as error:
-        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except MemoryError:
-        _complain("the host has not enough memory for that")
-    except Exception as error:
-        if os.environ.get("REPLUG_TRACEBACK"):
-            raise
-        _complain(f"internal error, please report it: {_where(error)}{type(error).__name__}: {error}")
-    return CANNOT_RUN
-
-
-def _where(error: Exception) -> str:
-    trace = error.__traceback__
-    if trace is None:
-        return ""
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}: "
+INTERRUPTED_TEXT = "interrupted"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The program: runs the command line (sys.argv by default) and exits with its status."""
-    sys.exit(_run(arguments))
+    _prepare_streams()
+    try:
+        status = importlib.import_module("emulator.cli.commands").run(arguments)
+    except KeyboardInterrupt:
+        print(f"replug: {INTERRUPTED_TEXT}", file=sys.stderr)
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def _prepare_streams() -> None:
+    """Closed ones lead to /dev/null: else the next file that is opened, perhaps a disk, would get our output.
+    What the locale has no letter for becomes a question mark in it (on stderr an escape, as always).
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":
