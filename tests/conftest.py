@@ -13,7 +13,9 @@ from hypothesis import settings
 from toolchain.assemble import assemble
 
 # Time is measured in benchmarks only: on a busy host a test may take as long as it takes.
-settings.register_profile("replug", deadline=None, print_blob=True)
+# The same examples each time: what passes here passes there. `--hypothesis-profile explore` looks for others.
+settings.register_profile("replug", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("replug")
 
 Guest = Callable[[str], Path]

@@ -23,13 +23,16 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def at_once(seconds: float = 20, size: int = 200 << 20) -> Iterator[None]:
-    """In here, no more time and memory (bytes) may go; measuring makes everything a few times slower."""
+def at_once(seconds: float = 60, size: int = 200 << 20) -> Iterator[None]:
+    """In here, no more processor time and memory (bytes) may go; measuring makes it a few times slower.
+
+    A few seconds are usual. It is this process's time, which does not pass faster on a busy host.
+    """
     tracemalloc.start()
-    begin = time.monotonic()
+    begin = time.process_time()
     try:
         yield
-        assert time.monotonic() - begin < seconds
+        assert time.process_time() - begin < seconds
         assert tracemalloc.get_traced_memory()[1] < size
     finally:
         tracemalloc.stop()
@@ -155,7 +158,7 @@ def test_many_sections_over_the_same_bytes_end(good: Path, kind: int) -> None:
     changed = bytearray(raw + bytes(96_000) + header + table * 1999)
     struct.pack_into("<Q", changed, 40, len(raw) + 96_000)
     struct.pack_into("<HH", changed, 60, 2000, 0)
-    with at_once(60):
+    with at_once():
         if kind == 2:
             with pytest.raises(ToolchainError, match="over the same bytes again"):
                 Image.read(bytes(changed), good)
@@ -206,7 +209,7 @@ def test_file_names_that_share_their_bytes(good: Path) -> None:
     program = b"\0\x09\x02" + struct.pack("<Q", 0x80000000) + b"\x01\x02\x10\0\1\1"
     raw = with_section(good.read_bytes(), b".debug_str", b"n" * 1_000_000)
     raw = with_section(raw, b".debug_line", line_unit(5, names, program))
-    with at_once(60):
+    with at_once():
         found = Image.read(raw, good).line_at(0x80000000)
     assert found is not None and found[0].startswith("nnn") and len(found[0]) == 4096
 
@@ -218,7 +221,7 @@ def test_every_truncation(good: Path) -> None:
             Image.read(data[:size], good)
 
 
-@settings(deadline=2000, max_examples=400)
+@settings(max_examples=400)
 @given(st.data())
 def test_random_damage_never_escapes(good: Path, data: st.DataObject) -> None:
     raw = bytearray(good.read_bytes())
@@ -237,7 +240,6 @@ def test_random_damage_never_escapes(good: Path, data: st.DataObject) -> None:
     read_all(bytes(raw), good)
 
 
-@settings(deadline=2000)
 @given(st.binary(max_size=120), st.booleans())
 def test_no_line_table_escapes(good: Path, noise: bytes, whole: bool) -> None:
     for version in (2, 4, 5):
@@ -246,7 +248,6 @@ def test_no_line_table_escapes(good: Path, noise: bytes, whole: bool) -> None:
         read_all(with_section(good.read_bytes(), b".debug_line", lines), good)
 
 
-@settings(deadline=2000)
 @given(st.binary(max_size=120))
 def test_no_note_escapes(good: Path, noise: bytes) -> None:
     for start in (b"", struct.pack("<3I", 7, 20, 1) + b"Replug\0\0", struct.pack("<3I", 4, 20, 5) + b"GNU\0"):
