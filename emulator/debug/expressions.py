@@ -3,7 +3,7 @@
 
 $a0 + 8            registers of the hart that is looked at; $pc, $sp, $mstatus, $priv
 counter            the address of a symbol
-*counter           eight bytes there; u8(x), u16(x), u32(x), u64(x): so many bytes
+*counter           the word there (8 bytes, 4 on RV32); u8(x), u16(x), u32(x), u64(x): so many bits
 $a0 == 3 && *x > 5 comparisons and logic give 1 or 0
 hart, instructions, step, time    of the state that is looked at
 """
@@ -64,7 +64,8 @@ class Evaluator:
     def _word(self, kind: str, word: str | int, hart: int) -> int:
         session = self._session
         if isinstance(word, int):
-            data = session.machine.read_virtual(hart, word & _MASK, _SIZES[kind])
+            size = _SIZES.get(kind, session.engine.config.xlen // 8)
+            data = session.machine.read_virtual(hart, word & _MASK, size)
             if data is None:
                 raise ReplugError(f"{word & _MASK:#x}: hart {hart} has no memory there")
             return int.from_bytes(data, "little")
@@ -151,7 +152,7 @@ class _Parser:
             "+": lambda value: value,
             "~": lambda value: ~value,
             "!": lambda value: int(not value),
-            "*": lambda value: self._word("u64", value),
+            "*": lambda value: self._word("word", value),
         }
         if operator not in unary:
             raise ReplugError(f"{self._text}: `{operator}` does not belong there")

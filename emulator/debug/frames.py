@@ -5,7 +5,7 @@ In this order, frame by frame: what debug information says (DWARF CFI); what the
 have done (prologue.py), if a symbol tells where it begins; where no symbol does, the chain of frame pointers
 in s0 as Linux and xv6 keep it. A caller counts only if a call instruction stands in front of the return
 address; where none does, the stack ends, and `Stack.end` says why. At the trap vector, what the hart was
-doing follows at sepc (mepc), for the latest trap of the hart: CSRs know no others.
+doing follows: at the sepc (mepc) that the vector has saved, else at what that CSR holds now, once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _LONGEST_FUNCTION = 1 << 14  # bytes that are read to find what it has done
 _LARGEST_FRAME = 1 << 20
 _RA, _SP, _FP = 1, 2, 8
 _SCRATCHED = [1, *range(5, 8), *range(10, 18), *range(28, 32)]  # a call need not keep them
-_STVEC, _SEPC, _MTVEC, _MEPC, _MSTATUS = 0x105, 0x141, 0x305, 0x341, 0x300
+_STVEC, _SEPC, _SCAUSE, _MTVEC, _MEPC, _MCAUSE = 0x105, 0x141, 0x142, 0x305, 0x341, 0x342
+_MACHINE = 3
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class _Unwinder:
         return Stack(tuple(frames), self._end)
 
     def _caller(self, frame: StackFrame) -> StackFrame | None:
+        if self._machine.read_virtual(self._hart, frame.pc, 2) is None:  # somebody jumped to nowhere
+            return self._returning(frame, self._kept(frame), frame.registers.get(_RA), "prologue")
         row = self._symbols.unwind(frame.within)
         if row is not None:
             return self._by_row(frame, row)
@@ -154,8 +157,8 @@ class _Unwinder:
                     registers[NUMBERS[value[0]]] = loaded
         if "sp" in bases:
             registers[_SP] = bases["sp"]
-        if self._is_vector(start):
-            return self._interrupted(registers)
+        if self._is_vector(start) and self._has_trapped():
+            return self._interrupted(registers, self._saved_epc(done, bases))
         entered: tuple[Value, Value] = (("ra", 0), ("sp", 0))
         is_saved = ("ra", 0) in done.slots.values()
         if done.get("ra") == entered[0] and (not is_saved or done.get("sp") == entered[1]):
@@ -230,16 +233,33 @@ class _Unwinder:
     def _vector(self, number: int) -> int:
         return (self._engine.get_csr(self._hart, number) or 0) & ~3 & self._mask
 
-    def _interrupted(self, registers: dict[int, int]) -> StackFrame | None:
-        """What the hart did when the trap came whose vector has led here."""
-        if self._trapped:
-            return self._ended("a trap inside a trap: where the outer one came from, no CSR says any more")
-        self._trapped = True
-        machine = self._engine.get_privilege(self._hart) == 3
-        pc = (self._engine.get_csr(self._hart, _MEPC if machine else _SEPC) or 0) & self._mask
-        if self._machine.read_virtual(self._hart, pc, 2) is None:
-            return self._ended(f"a trap at {self._symbols.name(pc)}")
-        return StackFrame(pc, pc, registers, "trap")
+    def _saved_epc(self, done: Frame, bases: dict[str, int]) -> int | None:
+        for (root, offset), value in done.slots.items():
+            if value is not None and value[0] in ("sepc", "mepc") and root in bases:
+                loaded = self._load(bases[root] + offset)
+                if loaded is not None:
+                    return (loaded - value[1]) & self._mask
+        return None
+
+    def _interrupted(self, registers: dict[int, int], saved: int | None) -> StackFrame | None:
+        """What the hart did when the trap came whose vector has led here. saved: its address, if known."""
+        if saved is None:
+            if self._trapped:
+                return self._ended(
+                    "a trap inside a trap: where the outer one came from, no CSR says any more"
+                )
+            self._trapped = True
+            saved = self._epc()
+        return StackFrame(saved, saved, registers, "trap")
+
+    def _epc(self) -> int:
+        machine = self._engine.get_privilege(self._hart) == _MACHINE
+        return (self._engine.get_csr(self._hart, _MEPC if machine else _SEPC) or 0) & self._mask
+
+    def _has_trapped(self) -> bool:
+        """Some start programs at their trap vector, without a trap: no cause, and no place."""
+        machine = self._engine.get_privilege(self._hart) == _MACHINE
+        return bool(self._epc() or self._engine.get_csr(self._hart, _MCAUSE if machine else _SCAUSE))
 
     def _load(self, address: int) -> int | None:
         data = self._machine.read_virtual(self._hart, address & self._mask, self._word)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from emulator.errors import ReplugError
 from toolchain.dwarf_unwind import UnwindRow
 from toolchain.errors import ToolchainError
 from toolchain.image import Image
+from toolchain.symbol_list import read_symbol_list
 
 
 class Symbols:
@@ -19,9 +21,10 @@ class Symbols:
         self._files: list[tuple[Image, int]] = [] if image is None else [(image, 0)]
 
     def add(self, path: Path, offset: int = 0) -> Image:
-        """The symbols of another ELF, loaded so many bytes above where it was linked; ReplugError if none."""
+        """The symbols of another ELF (or a list of them: System.map, nm), loaded so many bytes above where it
+        was linked; ReplugError if there are none."""
         try:
-            image = Image.open(path)
+            image = read_symbol_list(path) if _is_text(path) else Image.open(path)
         except ToolchainError as error:
             raise ReplugError(str(error)) from None
         self._files.insert(0, (image, offset))
@@ -119,3 +122,12 @@ class Symbols:
                 if symbol.name.startswith(prefix)
             }
         )
+
+
+def _is_text(path: Path) -> bool:
+    """Whether it may be a list: what is no ELF begins with an address, in its text."""
+    try:
+        with path.open("rb") as file:
+            return re.match(rb"[ \t\n]*[0-9a-fA-FUwv]+[ \t]", file.read(64)) is not None
+    except (OSError, ValueError):
+        return False

@@ -66,6 +66,13 @@ def back_over_traps(session: DebugSession, hart: int) -> Stop:
     return stop
 
 
+def out_of_trap(session: DebugSession, hart: int, pc: int, sp: int | None) -> Stop:
+    """Until what was interrupted at `pc` goes on: there, or behind that instruction. sp: of it, if known."""
+    condition = None if sp is None else f"$sp == {sp}"
+    places = [pc + length for length in _LENGTHS]
+    return _run_to(session, places, condition, hart=hart if sp is None else None)
+
+
 def _sp(session: DebugSession, hart: int) -> int:
     return session.engine.get_x(hart, _SP) & (1 << session.engine.config.xlen) - 1
 
@@ -92,7 +99,7 @@ def _returns(session: DebugSession, hart: int) -> bool:
 def _run_to(
     session: DebugSession,
     addresses: list[int],
-    condition: str,
+    condition: str | None,
     *,
     hart: int | None = None,
     backwards: bool = False,

@@ -22,7 +22,7 @@ _SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
     "set",
     group=GROUP,
     usage="$REGISTER = VALUE | [u8|u16|u32|u64] ADDRESS = VALUE",
-    help="A register of this hart, or memory (8 bytes unless said otherwise).",
+    help="A register of this hart, or memory (a word, unless said otherwise).",
 )
 def _set(interpreter: Interpreter, rest: str) -> None:
     place, equals, text = rest.partition("=")
@@ -36,7 +36,7 @@ def _set(interpreter: Interpreter, rest: str) -> None:
         write(interpreter.session, interpreter.hart, register, value)
         return
     word, _, where = place.partition(" ")
-    size = _SIZES.get(word, 8)
+    size = _SIZES.get(word, interpreter.session.engine.config.xlen // 8)
     address = interpreter.value(where if word in _SIZES else place.lstrip("*"))
     data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
     interpreter.session.write_virtual(interpreter.hart, address, data)

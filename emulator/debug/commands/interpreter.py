@@ -192,7 +192,10 @@ def _echo(interpreter: Interpreter, rest: str) -> None:
 
 
 @command(
-    "add-symbol-file", group="General", usage="FILE [OFFSET]", help="Symbols of another ELF: a program, say."
+    "add-symbol-file",
+    group="General",
+    usage="FILE [OFFSET]",
+    help="Symbols of another ELF (a program, say), or of a list such as Linux's System.map.",
 )
 def _add_symbols(interpreter: Interpreter, rest: str) -> None:
     name, _, offset = rest.partition(" ")

@@ -81,7 +81,7 @@ def _registers(interpreter: Interpreter, rest: str) -> None:
         value = read(engine, interpreter.hart, register)
         symbol = interpreter.symbols.at(value) if register.group in ("x", "pc") else None
         name = f"  <{interpreter.symbols.name(value)}>" if symbol is not None else ""
-        interpreter.say(f"{register.name:<10} {value:#018x}{name}")
+        interpreter.say(f"{register.name:<10} {value:#0{register.bits // 4 + 2}x}{name}")
 
 
 @command(
@@ -108,7 +108,8 @@ def _examine(interpreter: Interpreter, rest: str) -> None:
     if kind == "i":
         _show_code(interpreter, address, units)
         return
-    size = 1 if kind in ("c", "s") and not size_name else _SIZES[size_name or "g"]
+    word = "g" if interpreter.session.engine.config.xlen == 64 else "w"
+    size = 1 if kind in ("c", "s") and not size_name else _SIZES[size_name or word]
     if kind == "s":
         data = _bytes(interpreter, address, 256, partly=True)
         interpreter.say(f"{address:#x}: {data.split(bytes(1))[0].decode(errors='replace')!r}")

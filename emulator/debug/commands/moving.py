@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emulator.debug.commands.registry import command
 from emulator.debug.frames import stack
 from emulator.debug.records import Stop, StopKind
-from emulator.debug.traps import back_over_traps, over_traps
+from emulator.debug.traps import back_over_traps, out_of_trap, over_traps
 from emulator.engine import Access
 from emulator.errors import ReplugError
 
@@ -207,8 +207,9 @@ def _place(interpreter: Interpreter, text: str) -> tuple[int, int]:
         place, _, length = text.strip().rpartition(" ")
         if place.rstrip()[-1:] in "+-*/&|^<>=(":
             place, length = text, ""
-    size = interpreter.value(length) if length.strip() else interpreter.symbols.size(place.strip()) or 8
-    return interpreter.value(place), size if size <= 64 or length.strip() else 8
+    word = interpreter.session.engine.config.xlen // 8
+    size = interpreter.value(length) if length.strip() else interpreter.symbols.size(place.strip()) or word
+    return interpreter.value(place), size if size <= 64 or length.strip() else word
 
 
 # --- lines and calls ---
@@ -294,6 +295,8 @@ def out(interpreter: Interpreter) -> Stop:
     if len(found.frames) < 2:
         raise ReplugError(f"no caller is known: {found.end}")
     caller = found.frames[1]
+    if caller.how == "trap":
+        return out_of_trap(interpreter.session, interpreter.hart, caller.pc, caller.sp)
     sp = caller.sp if caller.sp is not None else found.frames[0].sp
     return run_to(interpreter, caller.pc, f"$sp >= {sp}")
 

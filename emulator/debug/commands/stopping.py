@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from emulator.debug.commands.interpreter import Interpreter
 
 GROUP = "Breakpoints and watchpoints"
+_REGISTER = re.compile(r"\$\w+")
 _QUALIFIERS = re.compile(r"\s+(hart|space|if)\s+")
 
 
@@ -63,7 +64,7 @@ def _tbreak(interpreter: Interpreter, rest: str) -> None:
 def _set_watch(interpreter: Interpreter, rest: str, kind: Access) -> None:
     place, _, condition = rest.partition(" if ")
     session = interpreter.session
-    if place.strip().startswith("$"):
+    if _REGISTER.fullmatch(place.strip()):
         register = interpreter.evaluator.registers.find(place.strip()[1:])
         if register is None or register.group not in ("x", "f"):
             raise ReplugError(f"{place.strip()}: integer and floating-point registers can be watched")
@@ -73,13 +74,14 @@ def _set_watch(interpreter: Interpreter, rest: str, kind: Access) -> None:
         return
     where, _, length = place.partition(",")
     name = where.strip().lstrip("*&")
-    size = interpreter.value(length) if length.strip() else interpreter.symbols.size(name) or 8
+    word = session.engine.config.xlen // 8
+    size = interpreter.value(length) if length.strip() else interpreter.symbols.size(name) or word
     address = interpreter.value(name)
     if condition:
         interpreter.evaluator.value(condition, interpreter.hart)
     made = session.watch(
         address,
-        size if size <= 64 or length.strip() else 8,
+        size if size <= 64 or length.strip() else word,
         kind,
         hart=interpreter.hart,
         condition=condition.strip() or None,
@@ -172,6 +174,8 @@ def _info(interpreter: Interpreter, _rest: str) -> None:
         name = "" if each.kind is Access.REGISTER else f" <{interpreter.symbols.name(each.address)}>"
         extra = [f"if {each.condition}"] if each.condition else []
         extra += [f"hart {hart}" for hart in sorted(each.harts or ())]
+        extra += [f"space {each.satp:#x}"] if each.satp is not None else []
+        extra += [f"passes over {each.ignore} more"] if each.ignore else []
         extra += [] if each.enabled else ["disabled"]
         interpreter.say(
             f"{each.number:>3}  {kind:<9} {place}{name}  hits {each.hits}  {', '.join(extra)}".rstrip()
