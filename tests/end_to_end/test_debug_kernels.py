@@ -257,6 +257,7 @@ def test_xv6(tmp_path: Path) -> None:
         next
         next
         reverse-next
+        type ls
         tbreak syscall
         continue
         finish
