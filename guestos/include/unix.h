@@ -14,6 +14,7 @@ typedef unsigned long size_t;
 #define NULL ((void *)0)
 #define BLOCK 4096
 #define ARGUMENTS 64
+#define PATH_BYTES 256 /* of a path, the NUL among them */
 
 /* The result of stat and fstat: see syscall.inc. */
 struct status {
@@ -29,6 +30,12 @@ struct status {
 struct entry {
     u32 inode;
     char name[60];
+};
+
+/* A place in the table of processes: see syscall.inc. */
+struct process {
+    u32 id, parent, state, unused;
+    char name[32];
 };
 
 struct flock {
@@ -65,7 +72,13 @@ long sbrk(long bytes);
 long getpid(void);
 long sleep(u64 milliseconds);
 long kill(int pid, int signal);
-long signal(int number, int disposition);
+long signal(int number, long disposition);
+long link(const char *path, const char *name);
+long rename(const char *path, const char *name);
+long waitpid(long pid, u32 *status, int options);
+long process(int place, struct process *result);
+/* From now on this signal calls the handler; calls that sleep give up with -EINTR after it. */
+long handle(int number, void (*handler)(int));
 
 /* Text. */
 size_t strlen(const char *text);
@@ -81,6 +94,8 @@ void print(int fd, const char *format, ...);
 /* "NAME: what: the error's text", on descriptor 2. The result is 1, for main. */
 int complain(const char *what, long error);
 const char *error_text(long error);
+/* Where to put the file `from`: at `to`, or if that is a directory under its own name in it (in `path`, PATH_BYTES). NULL: too long. */
+const char *into_directory(char *path, const char *from, const char *to);
 /* All of it: -errno, or how much was written. */
 long write_all(int fd, const void *buffer, size_t bytes);
 /* The name by which complain() speaks; set by main. */

@@ -8,6 +8,7 @@
 #include "process.inc"
 #include "descriptor.inc"
 #include "errno.inc"
+#include "syscall.inc"
 
 #define CAUSES              16                      /* entries of cause_names */
 
@@ -75,16 +76,31 @@ ENTRY process_exit
     j       panic
 END process_exit
 
-// sys_wait: a0 = user address for the status (u32) or 0. Waits for a child to end. Result: its identifier, -ECHILD, -EFAULT or
-// -EINTR.
+// sys_wait: a0 = user address for the status (u32) or 0: as waitpid for any child.
 ENTRY sys_wait
+    mv      a1, a0
+    li      a0, -1
+    li      a2, 0
+    j       sys_waitpid
+END sys_wait
+
+// sys_waitpid: a0 = identifier of a child, -1 for any; a1 = user address for the status (u32) or 0; a2 = 0, or WNOHANG. Waits for the child to
+// end. Result: its identifier, 0 if it has not ended and a2 says not to wait, -ECHILD, -EFAULT, -EINVAL or -EINTR.
+ENTRY sys_waitpid
     PATH_IS "trap", "wait"
-    addi    sp, sp, -48
+    addi    sp, sp, -64
     sd      ra, 0(sp)
     sd      s0, 8(sp)
     sd      s1, 16(sp)
     sd      s2, 24(sp)
-    mv      s1, a0
+    sd      s3, 40(sp)
+    sd      s4, 48(sp)
+    mv      s1, a1
+    mv      s3, a0
+    mv      s4, a2
+    andi    t0, a2, ~WNOHANG
+    li      a0, -EINVAL
+    bnez    t0, .Lwaited
     ld      s0, HART_PROCESS(tp)
     la      a0, scheduler_lock
     jal     spin_acquire
@@ -97,12 +113,16 @@ ENTRY sys_wait
     beqz    t3, 2f
     ld      t5, PROCESS_PARENT(t0)
     bne     t5, s0, 2f
-    li      t2, 1
+    bltz    s3, 3f
+    lwu     t5, PROCESS_ID(t0)
+    bne     t5, s3, 2f
+3:  li      t2, 1
     beq     t3, t4, .Lzombie
 2:  addi    t0, t0, PROCESS_SIZE
     addi    t1, t1, -1
     bnez    t1, 1b
     beqz    t2, .Lno_child
+    bnez    s4, .Lnot_yet
     mv      a0, s0
     jal     sleep_locked_interruptible  // a child's process_exit wakes its parent's address
     beqz    a0, .Llook
@@ -130,14 +150,20 @@ ENTRY sys_wait
     ld      s0, 8(sp)
     ld      s1, 16(sp)
     ld      s2, 24(sp)
-    addi    sp, sp, 48
+    ld      s3, 40(sp)
+    ld      s4, 48(sp)
+    addi    sp, sp, 64
     ret
 .Lno_child:
-    la      a0, scheduler_lock
+    li      s0, -ECHILD
+1:  la      a0, scheduler_lock
     jal     spin_release
-    li      a0, -ECHILD
+    mv      a0, s0
     j       .Lwaited
-END sys_wait
+.Lnot_yet:
+    li      s0, 0
+    j       1b
+END sys_waitpid
 
 // sys_yield: gives the hart to another process, if one waits for it. Result 0.
 ENTRY sys_yield

@@ -219,6 +219,10 @@ ENTRY sys_fork
     sd      t1, PROCESS_BREAK(s0)
     ld      t1, PROCESS_BREAK_START(t0)
     sd      t1, PROCESS_BREAK_START(s0)
+    ld      t1, PROCESS_HANDLED(t0)     // and PROCESS_HANDLING
+    sd      t1, PROCESS_HANDLED(s0)
+    ld      t1, PROCESS_HANDLER(t0)
+    sd      t1, PROCESS_HANDLER(s0)
     addi    t0, t0, PROCESS_NAME
     addi    t1, s0, PROCESS_NAME
     addi    t2, t0, PROCESS_NAME_SIZE
@@ -309,6 +313,7 @@ ENTRY sys_exec
     la      a0, scheduler_lock
     jal     spin_acquire
     sw      zero, PROCESS_CAUGHT(s0)
+    sd      zero, PROCESS_HANDLED(s0)   // and PROCESS_HANDLING: the handler's code is gone
     jal     spin_release
     jal     process_enter
     mv      a0, s1

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Signals: ending a process, or its sleep, from outside. There are no handlers.
+// Signals: ending a process, or its sleep, from outside. (Handlers are in signal_handler.S.)
 //
 // A process takes a signal in one place: on its way back to user mode from an interrupt (signal_deliver). Whoever posts one sees to
 // it that this comes soon: a process that runs gets a software interrupt, one that sleeps interruptibly is woken and gets -EINTR.
@@ -97,17 +97,25 @@ ENTRY signal_deliver
     la      a0, scheduler_lock
     jal     spin_acquire
     ld      t0, HART_PROCESS(tp)
-    lw      t1, PROCESS_PENDING(t0)
-    sw      zero, PROCESS_PENDING(t0)
-    lw      t2, PROCESS_CAUGHT(t0)
-    not     t2, t2
-    and     t1, t1, t2
-    jal     spin_release
+    lw      t2, PROCESS_PENDING(t0)
+    lw      t1, PROCESS_CAUGHT(t0)      // those have done what they do
+    not     t1, t1
+    and     t2, t2, t1
+    lw      t1, PROCESS_HANDLED(t0)
+    and     t3, t2, t1                  // t3: for the handler
+    xor     t1, t2, t3                  // t1: they end it
+    sw      t3, PROCESS_PENDING(t0)
     bnez    t1, 2f
+    lw      t1, PROCESS_HANDLING(t0)
+    beqz    t3, 4f
+    bnez    t1, 4f                      // not before the one that runs is over
+    j       signal_handle
+4:  jal     spin_release
     ld      ra, 8(sp)
     addi    sp, sp, 16
     ret
-2:  li      a0, STATUS_KILLED
+2:  jal     spin_release
+    li      a0, STATUS_KILLED
 3:  andi    t0, t1, 1                   // the lowest one
     bnez    t0, process_exit
     srli    t1, t1, 1
@@ -156,8 +164,9 @@ ENTRY sys_kill
     ret
 END sys_kill
 
-// sys_signal: a0 = signal, a1 = what it does to the current process from now on (SIGNAL_*). Result: what it did before, or -EINVAL.
-// A child inherits it; exec makes the default of SIGNAL_INTERRUPT.
+// sys_signal: a0 = signal, a1 = what it does to the current process from now on (SIGNAL_*, or the address of a handler, of which a process
+// has one for all signals). Result: what it did before, or -EINVAL. A child of fork inherits it; exec makes the default of SIGNAL_INTERRUPT and
+// of handlers.
 ENTRY sys_signal
     PATH_IS "trap", "signal"
     addi    t0, a0, -1
@@ -166,8 +175,11 @@ ENTRY sys_signal
     li      t0, SIGKILL
     beq     a0, t0, .Lbad_signal
     li      t0, SIGNAL_INTERRUPT
-    bgtu    a1, t0, .Lbad_signal
-    addi    sp, sp, -16
+    bleu    a1, t0, 1f
+    srli    t0, a1, 30
+    addi    t0, t0, -USER_GIGAPAGE
+    bnez    t0, .Lbad_signal
+1:  addi    sp, sp, -16
     sd      ra, 8(sp)
     li      a2, 1
     sllw    a2, a2, a0
@@ -176,6 +188,10 @@ ENTRY sys_signal
     ld      a3, HART_PROCESS(tp)
     lw      t0, PROCESS_IGNORED(a3)
     lw      t1, PROCESS_CAUGHT(a3)
+    lw      a5, PROCESS_HANDLED(a3)
+    ld      a4, PROCESS_HANDLER(a3)
+    and     t2, a5, a2
+    bnez    t2, 1f
     li      a4, SIGNAL_IGNORE
     and     t2, t0, a2
     bnez    t2, 1f
@@ -186,7 +202,12 @@ ENTRY sys_signal
 1:  not     t2, a2
     and     t0, t0, t2
     and     t1, t1, t2
-    li      t2, SIGNAL_IGNORE
+    and     a5, a5, t2
+    li      t2, SIGNAL_INTERRUPT
+    bleu    a1, t2, 4f
+    or      a5, a5, a2
+    sd      a1, PROCESS_HANDLER(a3)
+4:  li      t2, SIGNAL_IGNORE
     bne     a1, t2, 2f
     or      t0, t0, a2
 2:  li      t2, SIGNAL_INTERRUPT
@@ -194,6 +215,7 @@ ENTRY sys_signal
     or      t1, t1, a2
 3:  sw      t0, PROCESS_IGNORED(a3)
     sw      t1, PROCESS_CAUGHT(a3)
+    sw      a5, PROCESS_HANDLED(a3)
     jal     spin_release
     mv      a0, a4
     ld      ra, 8(sp)

@@ -44,6 +44,11 @@ DATA system_call_table
     .8byte  sys_sleep
     .8byte  sys_kill
     .8byte  sys_signal
+    .8byte  sys_link
+    .8byte  sys_rename
+    .8byte  sys_waitpid
+    .8byte  sys_sigreturn
+    .8byte  sys_process
     .if     (. - system_call_table) - 8 * SYSCALL_COUNT
     .error  "system_call_table does not match SYSCALL_COUNT"
     .endif

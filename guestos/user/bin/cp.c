@@ -2,18 +2,7 @@
 // cp FROM TO: copies a file; into the directory TO, if it is one.
 #include "unix.h"
 
-#define PATH_BYTES 256
-
 static char buffer[BLOCK];
-
-static const char *last_name(const char *path)
-{
-    const char *name = path;
-    for (; *path; path++)
-        if (*path == '/' && path[1])
-            name = path + 1;
-    return name;
-}
 
 int main(int count, char **arguments)
 {
@@ -31,15 +20,9 @@ int main(int count, char **arguments)
     fstat((int)in, &from_status);
     if (from_status.type == TYPE_DIRECTORY)
         return complain(arguments[1], -EISDIR);
-    if (stat(to, &to_status) == 0 && to_status.type == TYPE_DIRECTORY) {
-        const char *name = last_name(arguments[1]);
-        if (strlen(to) + strlen(name) + 2 > PATH_BYTES)
-            return complain(to, -ENAMETOOLONG);
-        memcpy(path, to, strlen(to));
-        path[strlen(to)] = '/';
-        memcpy(path + strlen(to) + 1, name, strlen(name) + 1);
-        to = path;
-    }
+    to = into_directory(path, arguments[1], to);
+    if (!to)
+        return complain(arguments[2], -ENAMETOOLONG);
     if (stat(to, &to_status) == 0 && from_status.inode && to_status.inode == from_status.inode &&
         to_status.device == from_status.device) {
         print(2, "cp: %s and %s are the same file\n", arguments[1], to);

@@ -2,7 +2,7 @@
 // ls [-l] [PATH]...: names of files and of what is in directories, sorted; -l: kind, links, size and inode, too.
 #include "unix.h"
 
-#define PATH_BYTES 512
+#define FULL_BYTES 512
 #define NAME_BYTES 61
 
 static int details;
@@ -28,7 +28,7 @@ static char (*names)[NAME_BYTES];
 
 static int list(const char *path)
 {
-    static char full[PATH_BYTES];
+    static char full[FULL_BYTES];
     struct entry entry;
     size_t count = 0, length = strlen(path);
     long fd = open(path, O_RDONLY), got;
@@ -55,7 +55,7 @@ static int list(const char *path)
     if (got < 0)
         return complain(path, got);
     for (size_t i = 0; i < count; i++) {
-        if (length + strlen(names[i]) + 2 > PATH_BYTES)
+        if (length + strlen(names[i]) + 2 > FULL_BYTES)
             continue;
         memcpy(full, path, length);
         full[length] = '/';

@@ -3,7 +3,8 @@
 //
 //   list      commands separated by ; & && || or newlines; & leaves what is before it in the background
 //   pipeline  commands joined by |
-//   command   words and redirections: < FILE, > FILE, >> FILE, 2> FILE; quotes ' and ", \ before a character, $? $$ $!, # comments
+//   command   words and redirections: < FILE, > FILE, >> FILE, 2> FILE, 2>&1, >&2; quotes ' and ", \ before a character, $? $$ $!, # comments;
+//             * and ? in the last part of a path stand for what is there (not for names that begin with a dot)
 //   built in  cd, exit, wait
 //
 // The status of a pipeline is that of its last command. Ctrl-C ends what runs in the foreground, not the shell.
@@ -13,13 +14,17 @@
 #define WORDS 64
 #define COMMANDS 16
 
-enum token { WORD, PIPE, LESS, GREATER, APPEND, ERROR, SEMICOLON, AMPERSAND, AND, OR, END };
+enum token { WORD, PIPE, LESS, GREATER, APPEND, ERROR, ERROR_TO_OUTPUT, OUTPUT_TO_ERROR, SEMICOLON, AMPERSAND, AND, OR, END };
+
+// A * or ? that is not quoted, in a word.
+#define ANY_TEXT '\1'
+#define ANY_CHARACTER '\2'
 
 struct command {
     char *words[WORDS + 1];
     int count;
     char *input, *output, *error;
-    int append;
+    int append, error_to_output, output_to_error;
 };
 
 static int input;               // where commands come from
@@ -28,7 +33,7 @@ static int status;              // of the last pipeline
 static long last_background;    // its last process
 static char line[LINE];
 static const char *at;          // what of the line is not parsed yet
-static char words[LINE + WORDS];
+static char words[4 * LINE];
 static size_t words_used;
 
 // --- words ---
@@ -66,8 +71,12 @@ static enum token next(char **text)
         return at++, SEMICOLON;
     if (*at == '<')
         return at++, LESS;
+    if (*at == '>' && at[1] == '&' && at[2] == '2')
+        return at += 3, OUTPUT_TO_ERROR;
     if (*at == '>')
         return *++at == '>' ? at++, APPEND : GREATER;
+    if (*at == '2' && at[1] == '>' && at[2] == '&' && at[3] == '1')
+        return at += 4, ERROR_TO_OUTPUT;
     if (*at == '2' && at[1] == '>')
         return at += 2, ERROR;
     *text = words + words_used;
@@ -90,11 +99,95 @@ static enum token next(char **text)
             at++;
             add_number(last_background);
         } else {
-            add(c);
+            add(c == '*' ? ANY_TEXT : c == '?' ? ANY_CHARACTER : c);
         }
     }
     add(0);
     return WORD;
+}
+
+// --- names ---
+
+static int is_pattern(const char *word)
+{
+    for (; *word; word++)
+        if (*word == ANY_TEXT || *word == ANY_CHARACTER)
+            return 1;
+    return 0;
+}
+
+// The word as it was typed.
+static char *plain(char *word)
+{
+    for (char *c = word; *c; c++)
+        *c = *c == ANY_TEXT ? '*' : *c == ANY_CHARACTER ? '?' : *c;
+    return word;
+}
+
+static int matches(const char *pattern, const char *name)
+{
+    for (; *pattern && *pattern != ANY_TEXT; pattern++, name++)
+        if (!*name || (*pattern != ANY_CHARACTER && *pattern != *name))
+            return 0;
+    if (!*pattern)
+        return !*name;
+    do
+        if (matches(pattern + 1, name))
+            return 1;
+    while (*name++);
+    return 0;
+}
+
+// Adds what the word stands for, sorted, or the word itself where that is nothing. -1: too many words.
+static int add_words(struct command *command, char *word)
+{
+    struct entry entry;
+    char *name = word, *directory = ".";
+    int first = command->count;
+    if (!is_pattern(word)) {
+        if (command->count == WORDS)
+            return -1;
+        command->words[command->count++] = word;
+        return 0;
+    }
+    for (char *c = word; *c; c++)
+        if (*c == '/')
+            name = c + 1;
+    size_t length = (size_t)(name - word);
+    if (length) {
+        directory = words + words_used;
+        for (size_t i = 0; i < length; i++)
+            add(word[i]);
+        add(0);
+    }
+    long fd = is_pattern(name) ? open(directory, O_RDONLY) : -ENOENT;
+    while (fd >= 0 && read((int)fd, &entry, sizeof entry) == sizeof entry) {
+        char text[sizeof entry.name + 1] = {0};
+        memcpy(text, entry.name, sizeof entry.name);
+        if (!entry.inode || text[0] == '.' || !matches(name, text))
+            continue;
+        if (command->count == WORDS || words_used + length + sizeof text > sizeof words) {
+            close((int)fd);
+            return -1;
+        }
+        char *found = words + words_used;
+        for (size_t i = 0; i < length; i++)
+            add(word[i]);
+        for (size_t i = 0; i <= strlen(text); i++)
+            add(text[i]);
+        int place = command->count++;
+        for (; place > first && strcmp(command->words[place - 1], found) > 0; place--)
+            command->words[place] = command->words[place - 1];
+        command->words[place] = found;
+    }
+    if (fd >= 0)
+        close((int)fd);
+    if (command->count > first)
+        return 0;
+    if (command->count == WORDS)
+        return -1;
+    command->words[command->count++] = plain(word);
+    return 0;
 }
 
 // --- running ---
@@ -116,6 +209,10 @@ static void run(struct command *command)
     redirect(command->input, O_RDONLY, 0);
     redirect(command->output, O_WRONLY | O_CREAT | (command->append ? O_APPEND : O_TRUNC), 1);
     redirect(command->error, O_WRONLY | O_CREAT | O_TRUNC, 2);
+    if (command->error_to_output)
+        dup2(1, 2);
+    if (command->output_to_error)
+        dup2(2, 1);
     if (!command->count)
         exit(0);
     const char *name = command->words[0];
@@ -252,20 +349,25 @@ static int pipeline(int wanted, enum token *after)
         for (;;) {
             token = next(&text);
             if (token == WORD) {
-                if (command->count == WORDS)
+                if (add_words(command, text) < 0)
                     return syntax_error("too many words");
-                command->words[command->count++] = text;
+            } else if (token == ERROR_TO_OUTPUT) {
+                command->error_to_output = 1;
+            } else if (token == OUTPUT_TO_ERROR) {
+                command->output_to_error = 1;
             } else if (token == LESS || token == GREATER || token == APPEND || token == ERROR) {
                 char **file = token == LESS ? &command->input : token == ERROR ? &command->error : &command->output;
                 if (next(file) != WORD)
                     return syntax_error("a redirection without a file");
+                plain(*file);
                 if (token == GREATER || token == APPEND)
                     command->append = token == APPEND;
             } else {
                 break;
             }
         }
-        int empty = !command->count && !command->input && !command->output && !command->error;
+        int empty = !command->count && !command->input && !command->output && !command->error &&
+                    !command->error_to_output && !command->output_to_error;
         *after = token;
         if (empty && count == 1 && (token == END || token == SEMICOLON))
             return 0;
@@ -343,6 +445,8 @@ int main(int count, char **arguments)
     if (interactive)
         signal(SIGINT, SIGNAL_INTERRUPT);
     for (;;) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) /* those in the background that have ended */
+            continue;
         if (interactive)
             print(1, "$ ");
         if (!get_line())

@@ -41,4 +41,8 @@ END \name
     SYSTEM_CALL getpid, SYSCALL_GETPID  // () -> pid
     SYSTEM_CALL sleep, SYSCALL_SLEEP    // (milliseconds) -> 0
     SYSTEM_CALL kill,  SYSCALL_KILL     // (pid, signal) -> 0
-    SYSTEM_CALL signal, SYSCALL_SIGNAL  // (signal, SIGNAL_*) -> what it did before
+    SYSTEM_CALL signal, SYSCALL_SIGNAL  // (signal, SIGNAL_* or address) -> what it did before
+    SYSTEM_CALL link,  SYSCALL_LINK     // (path, new path) -> 0
+    SYSTEM_CALL rename, SYSCALL_RENAME  // (path, new path) -> 0
+    SYSTEM_CALL waitpid, SYSCALL_WAITPID        // (pid or -1, u32 *status or 0, WNOHANG or 0) -> pid or 0
+    SYSTEM_CALL process, SYSCALL_PROCESS        // (place in the table, PROCESS_INFO_BYTES) -> 0

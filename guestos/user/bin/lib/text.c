@@ -190,6 +190,8 @@ const char *error_text(long error)
         {ENAMETOOLONG, "name too long"},
         {ENOLCK, "no more locks"},
         {ENOTEMPTY, "directory not empty"},
+        {EXDEV, "on another file system"},
+        {EMLINK, "too many links"},
         {EMSGSIZE, "message too long"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
