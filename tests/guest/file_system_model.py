@@ -10,8 +10,8 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
-EPERM, ENOENT, EBADF, EAGAIN, EBUSY, EEXIST, ENOTDIR, EISDIR, EINVAL, EMFILE, EFBIG, ESPIPE, ENOTEMPTY = (
-    1, 2, 9, 11, 16, 17, 20, 21, 22, 24, 27, 29, 39,
+EPERM, ENOENT, EBADF, EAGAIN, EBUSY, EEXIST, EXDEV, ENOTDIR, EISDIR, EINVAL, EMFILE, EFBIG, ESPIPE, ENOTEMPTY = (
+    1, 2, 9, 11, 16, 17, 18, 20, 21, 22, 24, 27, 29, 39,
 )  # fmt: skip
 O_WRONLY, O_RDWR, O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 1, 2, 3, 0x40, 0x80, 0x200, 0x400
 REGULAR, DIRECTORY, DEVICE, PIPE = 1, 2, 3, 4
@@ -343,6 +343,81 @@ class Model:
         else:
             inode.links -= 1
         return 0, 0
+
+    def link(self, number: int, path: str, new: str) -> Answer:
+        actor = self.actors[number]
+        inode = self._lookup(actor, path)
+        if inode.kind == DIRECTORY:
+            raise ModelError(EPERM)
+        directory, name = self._walk(actor, new)
+        self._same_file_system(inode, directory)
+        try:
+            self._step(directory, name)
+        except ModelError as error:
+            if error.number != ENOENT or directory.links == 0:
+                raise
+        else:
+            raise ModelError(EEXIST)
+        directory.entries[name] = inode
+        inode.links += 1
+        return 0, 0
+
+    @staticmethod
+    def _same_file_system(one: Inode, other: Inode) -> None:
+        if one.block_size != other.block_size:  # the two that there are differ in that
+            raise ModelError(EXDEV)
+
+    def rename(self, number: int, path: str, new: str) -> Answer:
+        actor = self.actors[number]
+        old_directory, old_name = self._walk(actor, path)
+        if old_name in (".", ".."):
+            raise ModelError(EINVAL)
+        inode = self._step(old_directory, old_name)
+        if old_directory.entries[old_name] is not inode:
+            raise ModelError(EBUSY)
+        directory, name = self._walk(actor, new)
+        if name in (".", ".."):
+            raise ModelError(EINVAL)
+        self._same_file_system(old_directory, directory)
+        replaced = None
+        try:
+            replaced = self._step(directory, name)
+        except ModelError as error:
+            if error.number != ENOENT or directory.links == 0:
+                raise
+        if replaced is inode:
+            return 0, 0
+        if replaced is not None:
+            if directory.entries[name] is not replaced:
+                raise ModelError(EBUSY)
+            if replaced.kind == DIRECTORY:
+                if inode.kind != DIRECTORY:
+                    raise ModelError(EISDIR)
+                if replaced.entries:
+                    raise ModelError(ENOTEMPTY)
+            elif inode.kind == DIRECTORY:
+                raise ModelError(ENOTDIR)
+        if inode.kind == DIRECTORY and self._is_below(directory, inode):
+            raise ModelError(EINVAL)
+        directory.entries[name] = inode
+        del old_directory.entries[old_name]
+        if replaced is not None:
+            replaced.links = 0 if replaced.kind == DIRECTORY else replaced.links - 1
+            directory.links -= replaced.kind == DIRECTORY
+        if inode.kind == DIRECTORY:
+            inode.parent = directory
+            old_directory.links -= 1
+            directory.links += 1
+        return 0, 0
+
+    @staticmethod
+    def _is_below(directory: Inode, other: Inode) -> bool:
+        at = directory
+        while at is not other:
+            if at.parent is at or at.parent is None:
+                return False
+            at = at.parent
+        return True
 
     def mkdir(self, number: int, path: str) -> Answer:
         _, made = self._create(self.actors[number], path, DIRECTORY)

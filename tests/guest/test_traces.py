@@ -26,8 +26,8 @@ from toolchain.disk import check_image, create_image
 PROGRAMS = Path(__file__).parent / "programs"
 (
     OPEN, CLOSE, READ, WRITE, LSEEK, DUP, DUP2, TRUNCATE, FTRUNCATE, UNLINK, MKDIR, CHDIR, STAT, FSTAT,
-    PIPE, FORK, EXEC, EXIT, LOCK, ASK_LOCK, END_OF_TRACE,
-) = range(21)  # fmt: skip
+    PIPE, FORK, EXEC, EXIT, LOCK, ASK_LOCK, LINK, RENAME, END_OF_TRACE,
+) = range(23)  # fmt: skip
 ON_DESCRIPTOR = (CLOSE, READ, WRITE, LSEEK, DUP, DUP2, FTRUNCATE, FSTAT, LOCK, ASK_LOCK)
 PATHS = (
     "/f", "/g", "/d", "/d/x", "/d/y", "/d/e", "/d/e/z", "/tmp/f", "/tmp/t", "/tmp/t/z", "x", "../f",
@@ -44,14 +44,16 @@ class Call(NamedTuple):
     a: int = 0
     b: int = 0
     c: int = 0
+    other_path: int = 0
 
     def pack(self) -> bytes:
-        return struct.pack("<4B3i", self.actor, self.what, self.path, 0, self.a, self.b, self.c)
+        names = self.path, self.other_path
+        return struct.pack("<4B3i", self.actor, self.what, *names, self.a, self.b, self.c)
 
 
 def answer(model: Model, call: Call) -> Answer:
     """What the model says; None: leave it out. Raises ModelError."""
-    number, _, path, a, b, c = call
+    number, _, path, a, b, c, _ = call
     name = PATHS[path]
     match call.what:
         case w if w in ON_DESCRIPTOR and a in RESERVED:
@@ -76,6 +78,10 @@ def answer(model: Model, call: Call) -> Answer:
             return model.ftruncate(number, a, b)
         case w if w == UNLINK:
             return model.unlink(number, name)
+        case w if w == LINK:
+            return model.link(number, name, PATHS[call.other_path])
+        case w if w == RENAME:
+            return model.rename(number, name, PATHS[call.other_path])
         case w if w == MKDIR:
             return model.mkdir(number, name)
         case w if w == CHDIR:
@@ -99,7 +105,9 @@ def answer(model: Model, call: Call) -> Answer:
 Raw = tuple[int, int, int, int, int, int]
 """Numbers that hypothesis has chosen: what, who, and four from which come arguments that fit the moment."""
 
-MOSTLY = (OPEN, OPEN, OPEN, READ, READ, READ, READ, WRITE, WRITE, LSEEK, CLOSE, FORK, DUP, LOCK)
+MOSTLY = (
+    OPEN, OPEN, OPEN, READ, READ, READ, READ, WRITE, WRITE, LSEEK, CLOSE, FORK, DUP, LOCK, MKDIR, LINK, RENAME,
+)  # fmt: skip
 SIZES = (1, 1, 1, 7, 512, 1023, 4096, 5000)
 PLACES = (0, 1, 1023, 4095, 4096, 8999, 49_152, 49_153, 70_000, 300_000, -1)
 FLAGS = (0, 0, 0, 2, 2, 1, 3, 0x40, 0x41, 0x42, 0x42, 0xC2, 0x202, 0x241, 0x401, 0x442, 0x200)
@@ -123,6 +131,8 @@ def fitting(model: Model, raw: Raw) -> Call:
             return Call(actor, what, path, place)
         case w if w in (UNLINK, MKDIR, CHDIR, STAT):
             return Call(actor, what, path)
+        case w if w in (LINK, RENAME):
+            return Call(actor, what, path, other_path=z % 3 if z % 4 == 0 else z // 4 % len(PATHS))
         case w if w in (READ, WRITE):
             return Call(actor, what, 0, fd, size, which % 256)
         case w if w == LSEEK:

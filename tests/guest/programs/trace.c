@@ -7,11 +7,11 @@
 #define BUFFER 16384
 
 enum { OPEN, CLOSE, READ, WRITE, LSEEK, DUP, DUP2, TRUNCATE, FTRUNCATE, UNLINK, MKDIR, CHDIR, STAT, FSTAT, PIPE, FORK, EXEC, EXIT,
-       LOCK, ASK_LOCK, END_OF_TRACE };
+       LOCK, ASK_LOCK, LINK, RENAME, END_OF_TRACE };
 
 struct call {
     u8 actor, what;
-    u8 path, unused;
+    u8 path, other_path;
     int a, b, c;
 };
 
@@ -77,6 +77,10 @@ static long do_call(const struct call *call, u64 *checksum)
         return ftruncate(call->a, (u64)(long)call->b);
     case UNLINK:
         return unlink(path);
+    case LINK:
+        return link(path, paths[call->other_path]);
+    case RENAME:
+        return rename(path, paths[call->other_path]);
     case MKDIR:
         return mkdir(path);
     case CHDIR:
