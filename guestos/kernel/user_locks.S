@@ -15,7 +15,7 @@
     .text
 
 // sys_fcntl(a0 fd, a1 F_GETLK, F_SETLK or F_SETLKW, a2 user address of a lock) -> 0 or -errno: -EAGAIN if it is locked by others,
-// -ENOLCK if there is no room for more locks.
+// -ENOLCK if there is no room for more locks, -EDEADLK if whoever is in the way waits for the caller.
 ENTRY sys_fcntl
     PATH_IS "trap", "fcntl"
     addi    sp, sp, -80
@@ -85,14 +85,12 @@ ENTRY sys_fcntl
     lw      a3, FLOCK_TYPE(sp)
     li      t0, F_UNLCK
     beq     a3, t0, .Lset
-    jal     user_lock_conflict
+    jal     user_lock_conflict          // F_SETLKW waits for that one
     beqz    a0, .Lset
     li      s3, -EAGAIN
     li      t0, F_SETLK
     beq     s1, t0, .Lfcntl_unlock
-    la      a0, user_locks
-    la      a1, user_locks_lock
-    jal     sleep_interruptible
+    jal     user_lock_sleep
     mv      s3, a0
     beqz    a0, .Ltry
     j       .Lfcntl_unlock
@@ -101,8 +99,7 @@ ENTRY sys_fcntl
     jal     user_lock_set
     mv      s3, a0
     bltz    a0, .Lfcntl_unlock
-    la      a0, user_locks              // it may have become less, or shared
-    jal     wake_all
+    jal     user_locks_wake             // it may have become less, or shared
     j       .Lfcntl_unlock
 
 .Lget:
@@ -248,8 +245,42 @@ user_lock_set:
     li      a0, 0
 9:  ret
 
+// user_lock_sleep(a0 lock that is in the way) -> a0 = 0 once something has changed, -EINTR, or -EDEADLK: its process waits, perhaps by way of
+// others, for a lock of the current process. user_locks_lock held. Preserves s0-s11 only.
+user_lock_sleep:
+    ld      t3, HART_PROCESS(tp)
+    ld      t2, LOCK_PROCESS(a0)
+    mv      t0, t2
+    li      a0, -EDEADLK
+1:  beq     t0, t3, 2f
+    ld      t0, PROCESS_WAITS_FOR(t0)   // ends: nobody began to wait who would have closed a circle
+    bnez    t0, 1b
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    sd      t2, PROCESS_WAITS_FOR(t3)
+    la      a0, user_locks
+    la      a1, user_locks_lock
+    jal     sleep_interruptible
+    ld      t3, HART_PROCESS(tp)
+    sd      zero, PROCESS_WAITS_FOR(t3)
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+2:  ret
+
+// user_locks_wake(): locks have changed: whoever waits for one looks again, and until then waits for nobody. user_locks_lock held. Clobbers
+// t0-t6, a0-a2.
+user_locks_wake:
+    la      t0, processes
+    li      t1, MAX_PROCESSES
+1:  sd      zero, PROCESS_WAITS_FOR(t0)
+    addi    t0, t0, PROCESS_SIZE
+    addi    t1, t1, -1
+    bnez    t1, 1b
+    la      a0, user_locks
+    j       wake_all
+
 // user_locks_wait(a0 inode, a1 offset, a2 bytes, a3 = F_RDLCK for a read, F_WRLCK for a write) -> a0 = 0 once nobody else has locked
-// these bytes, or -EINTR. The caller holds no lock. May sleep.
+// these bytes, or -EINTR, or -EDEADLK. The caller holds no lock. May sleep.
 ENTRY user_locks_wait
     addi    sp, sp, -48
     sd      ra, 40(sp)
@@ -273,9 +304,7 @@ ENTRY user_locks_wait
     mv      a3, s3
     jal     user_lock_conflict
     beqz    a0, 4f
-    la      a0, user_locks
-    la      a1, user_locks_lock
-    jal     sleep_interruptible
+    jal     user_lock_sleep
     beqz    a0, 3b
 4:  mv      s0, a0
     la      a0, user_locks_lock
@@ -313,8 +342,7 @@ ENTRY user_locks_drop
     sw      t2, INODE_USER_LOCKS(a1)
 3:  addi    t0, t0, LOCK_BYTES
     bltu    t0, t1, 2b
-    la      a0, user_locks
-    jal     wake_all
+    jal     user_locks_wake
     la      a0, user_locks_lock
     ld      ra, 8(sp)
     addi    sp, sp, 16

@@ -49,6 +49,14 @@ SESSION = [
     ("| wc", "sh: a command is missing\n"),
     ("echo x >", "sh: a redirection without a file\n"),
     ("rm late script", ""),
+    ("mkdir /d /d/e; cp /data /d/f; cd /d/e; pwd", "/d/e\n"),
+    ("ln ../f g; mv g h; mv h /d; ls; cd ..; pwd; ls *", ".\n..\n/d\nf\nh\ne:\n.\n..\n"),
+    ("mv /d /tmp; echo $?", "mv: /d: on another file system\n1\n"),
+    ("mv f /tmp/moved; mv e /d/x; mv x x/y; ls -l", None),
+    ("cd /tmp; pwd; ls; echo /d/? '*' no*thing", "/tmp\n.\n..\nmoved\n/d/h /d/x * no*thing\n"),
+    ("wc /tmp/moved h > out 2>&1; cat out; echo unseen > /dev/null >&2", None),
+    ("rm moved out; rm /d/* /d; cd /disk", ""),
+    ("ps > p; wc < p; rm p", f"{4:7} {16:7} {110:7}\n"),
 ]
 SCRIPT = "".join(f"{typed}\n" for typed, _ in SESSION).encode()
 

@@ -106,7 +106,8 @@ Raw = tuple[int, int, int, int, int, int]
 """Numbers that hypothesis has chosen: what, who, and four from which come arguments that fit the moment."""
 
 MOSTLY = (
-    OPEN, OPEN, OPEN, READ, READ, READ, READ, WRITE, WRITE, LSEEK, CLOSE, FORK, DUP, LOCK, MKDIR, LINK, RENAME,
+    OPEN, OPEN, OPEN, READ, READ, READ, READ, WRITE, WRITE, LSEEK, CLOSE, FORK, DUP, LOCK,
+    MKDIR, LINK, RENAME,
 )  # fmt: skip
 SIZES = (1, 1, 1, 7, 512, 1023, 4096, 5000)
 PLACES = (0, 1, 1023, 4095, 4096, 8999, 49_152, 49_153, 70_000, 300_000, -1)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// ls [-l] [PATH]...: names of files and of what is in directories, sorted; -l: kind, links, size and inode, too.
+// ls [-l] [PATH]...: names of files, then of what is in directories, sorted; -l: kind, links, size and inode, too.
 #include "unix.h"
 
 #define FULL_BYTES 512
@@ -79,12 +79,14 @@ int main(int count, char **arguments)
         long error = stat(arguments[i], &status);
         if (error < 0)
             failed = complain(arguments[i], error);
-        else if (status.type == TYPE_DIRECTORY) {
+        else if (status.type != TYPE_DIRECTORY)
+            show(arguments[i], arguments[i]);
+    }
+    for (int i = first; i < count; i++)
+        if (stat(arguments[i], &status) == 0 && status.type == TYPE_DIRECTORY) {
             if (count - first > 1)
                 print(1, "%s:\n", arguments[i]);
             failed |= list(arguments[i]);
-        } else
-            show(arguments[i], arguments[i]);
-    }
+        }
     return failed;
 }
