@@ -4,8 +4,7 @@
 #include "asymmetric.inc"
 
 .macro SCHEME_ENTER
-    li      t0, 1
-    sw      t0, SCHEME_HART_INSIDE(tp)
+    ASYMMETRIC_ENTER a2
     ld      t0, POINTER(a2)             // may be loaded before the store is visible: the interrupt puts that right
     jr      t0
 .endm
@@ -29,7 +28,7 @@ ENTRY scheme_replace
     SPIN_ACQUIRE a6
     sd      a0, POINTER(a3)
     jal     barrier_on_all
-    ASYMMETRIC_DRAIN
+    ASYMMETRIC_DRAIN a3
     jal     barrier_on_all
     SPIN_RELEASE a6
     jr      a7

@@ -5,8 +5,7 @@
 #include "asymmetric.inc"
 
 .macro SCHEME_ENTER
-    li      t0, 1
-    sw      t0, SCHEME_HART_INSIDE(tp)
+    ASYMMETRIC_ENTER a2
     .balign 4                           // so that it is stored, and fetched, in one piece
     .option push
     .option norvc
@@ -53,7 +52,8 @@ ENTRY scheme_replace
     sw      t2, 0(t3)
     jal     barrier_on_all
     fence.i
-    ASYMMETRIC_DRAIN
+    addi    a3, a6, -OWNER_LOCK
+    ASYMMETRIC_DRAIN a3
     jal     barrier_on_all
     SPIN_RELEASE a6
     jr      a7
