@@ -144,7 +144,7 @@ def test_planted_bug_is_found(scheme: str, edits: list[tuple[str, str, str]], tm
 
 @pytest.mark.parametrize("scheme", ["membarrier", "patching"])
 def test_the_drain_waits_for_no_later_call(scheme: str, tmp_path: Path) -> None:
-    """Harts that are inside nearly always, each call as long as the last: a replacement lasts as long as a few
+    """Harts that are inside nearly always, each as long as the last: a replacement takes as long as a few
     of them. A drain that waits to see each flag clear waits longer, if it is lucky.
     """
     busy = [
