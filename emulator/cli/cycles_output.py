@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 from emulator.cli.common import write_json, write_text
 from emulator.cli.version import version
@@ -224,11 +226,28 @@ def write_log(image: Path, options: MachineOptions, window: tuple[int, int | Non
         raise ReplugError(f"{output}: {error.strerror}") from None
 
 
+def _print_paths(console: Console, report: Report, everything: bool) -> None:
+    """On a narrow terminal with fewer columns; never with figures cut short."""
+    table = path_table(report.costs, report.models, everything=everything)
+    if (needed := _width(table)) > console.width:
+        table = path_table(report.costs, report.models, everything=everything, narrow=True)
+        needed = _width(table)
+        console.print("medians, for want of room: 132 columns, or -o FILE, show all", style="dim")
+    wide = Console(file=console.file, width=max(console.width, needed))
+    wide.print(table)
+
+
+def _width(table: Table) -> int:
+    """Columns of the screen that it takes without anything cut short."""
+    endless = Console(width=10_000)
+    return Measurement.get(endless, endless.options, table).maximum
+
+
 def _print(stream: IO[str], report: Report, everything: bool) -> None:
     console = Console(file=stream, width=None if stream.isatty() else PLAIN_WIDTH)
     paper = report.paper
     if report.costs:
-        console.print(path_table(report.costs, report.models, everything=everything or paper is None))
+        _print_paths(console, report, everything or paper is None)
     if paper is not None:
         console.print(claim_table(report.claims, report.models))
     if report.side_by_side is not None:

@@ -39,24 +39,27 @@ _SECTIONS: tuple[tuple[str, Callable[[PathCost], bool]], ...] = (
 )
 
 
-def _figures(spread: Spread) -> list[str]:
+def _figures(spread: Spread, extremes: bool) -> list[str]:
+    if not extremes:
+        return [f"{spread.median:,}"]
     if spread.min == spread.max:
         return ["", f"{spread.median:,}", ""]
     return [f"{spread.min:,}", f"{spread.median:,}", f"{spread.max:,}"]
 
 
-def _row(cost: PathCost, models: Sequence[Model]) -> list[str]:
+def _row(cost: PathCost, models: Sequence[Model], narrow: bool) -> list[str]:
     label = f"  {cost.step}" if cost.step else cost.name
     detail = ", ".join(
         f"{value:,} B" if key == "bytes" else f"{key} {value:,}" for key, value in cost.parameters.items()
     )
     interrupts = cost.interrupts.instructions.total
-    cells = [label, detail, f"{cost.calls:,}", _own(cost), *_figures(cost.instructions)]
+    names = [f"{label} {detail}".rstrip()] if narrow else [label, detail]
+    cells = [*names, f"{cost.calls:,}", _own(cost), *_figures(cost.instructions, not narrow)]
     for model in models:
         if model is not IDEAL:
             spread = cost.cycles[model.name]
-            cells += _figures(spread) if len(models) <= _WHOLE else [f"{spread.median:,}"]
-    return [*cells, f"{interrupts:,}" if interrupts else ""]
+            cells += _figures(spread, not narrow and len(models) <= _WHOLE)
+    return cells if narrow else [*cells, f"{interrupts:,}" if interrupts else ""]
 
 
 def _own(cost: PathCost) -> str:
@@ -64,28 +67,38 @@ def _own(cost: PathCost) -> str:
     return "" if cost.own.instructions == cost.instructions else f"{cost.own.instructions.median:,}"
 
 
-def path_table(costs: Sequence[PathCost], models: Sequence[Model], *, everything: bool) -> Table:
+def path_table(
+    costs: Sequence[PathCost], models: Sequence[Model], *, everything: bool, narrow: bool = False
+) -> Table:
     """The paths in their sections; the rest follows under "other paths" when `everything` is asked for.
 
     Instructions first: own (median, where it is not the total), total; then cycles under each other model;
-    at last the instructions of all interrupts that cut calls of the path.
+    at last the instructions of all interrupts that cut calls of the path.  narrow: medians only, so that the
+    report on the paper's system fits 80 columns.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("path", no_wrap=True)
-    table.add_column("", justify="right", no_wrap=True)
+    if not narrow:
+        table.add_column("", justify="right", no_wrap=True)
     table.add_column("calls", justify="right")
     table.add_column("own", justify="right")
-    table.add_column("total min", justify="right")
-    table.add_column("median", justify="right", style="bold")
-    table.add_column("max", justify="right")
+    if narrow:
+        table.add_column("total", justify="right", style="bold")
+    else:
+        table.add_column("total min", justify="right")
+        table.add_column("median", justify="right", style="bold")
+        table.add_column("max", justify="right")
     for model in models:
-        if model is not IDEAL and len(models) > _WHOLE:
+        if model is not IDEAL and narrow:
+            table.add_column(model.name, justify="right")
+        elif model is not IDEAL and len(models) > _WHOLE:
             table.add_column(f"{model.name} median", justify="right")
         elif model is not IDEAL:
             table.add_column(f"{model.name} min", justify="right")
             table.add_column("median", justify="right", style="bold")
             table.add_column("max", justify="right")
-    table.add_column("interrupts", justify="right")
+    if not narrow:
+        table.add_column("interrupts", justify="right")
     left = list(costs)
     sections = []
     for title, belongs in _SECTIONS:
@@ -97,7 +110,7 @@ def path_table(costs: Sequence[PathCost], models: Sequence[Model], *, everything
         if rows:
             table.add_row(f"[bold cyan]{title}[/]")
             for cost in rows:
-                table.add_row(*_row(cost, models))
+                table.add_row(*_row(cost, models, narrow))
             table.add_section()
     return table
 

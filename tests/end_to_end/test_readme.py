@@ -54,3 +54,26 @@ def test_commands_that_are_named_exist() -> None:
         )
         assert done.returncode == 0, command
     assert {"boot", "cycles", "build"} <= named
+
+
+def shown_commands() -> list[list[str]]:
+    """The command lines of code blocks that call replug, without comments; continued lines put together."""
+    text = "\n".join(README.split("```")[1::2]).replace("\\\n", " ")
+    lines = [line.partition(" #")[0] for line in text.splitlines() if not line.startswith("#")]
+    found = [line[line.index("replug ") :] for line in lines if re.search(r"(^|\| |' \| )replug \w", line)]
+    return [line.partition(" &&")[0].split() for line in found]
+
+
+def test_options_that_are_shown_exist() -> None:
+    helps: dict[str, str] = {}
+    commands = shown_commands()
+    assert len(commands) > 30
+    for _, command, *rest in commands:
+        if command not in helps:
+            helps[command] = subprocess.run(
+                [sys.executable, "-m", "emulator.cli.main", command, "--help"],
+                cwd=TOP, capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+        for option in (word for word in rest if re.fullmatch(r"--?[a-z][a-z-]*", word)):
+            assert re.search(rf"(^|\s|, ){option}\b", helps[command]), (command, option)
+    assert {"boot", "cycles", "debug", "conform", "sweep"} <= set(helps)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The report on terminals of all widths: columns may go, figures may not be cut short."""
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import termios
+from pathlib import Path
+
+import pytest
+from command import COMMAND, environment
+
+from guestos.images import build, measure_images
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (image,) = [image for image in measure_images() if image.name.endswith("invocation.elf")]
+    return build(image, tmp_path_factory.mktemp("image"))
+
+
+def shown(columns: int, *arguments: object) -> str:
+    """What the command prints on a terminal so wide, without colours."""
+    far, near = os.openpty()
+    fcntl.ioctl(near, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    place = {name: value for name, value in environment().items() if name not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=near, env=place | {"TERM": "xterm"}
+    ) as running:
+        os.close(near)
+        parts = []
+        try:
+            while part := os.read(far, 4096):
+                parts.append(part)
+        except OSError:
+            pass  # Linux says so when the last who could write is gone
+        os.close(far)
+        assert running.wait(60) == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", b"".join(parts).decode())
+
+
+@pytest.mark.parametrize(("columns", "all_columns"), [(50, False), (80, False), (132, True)])
+def test_no_figure_is_cut_short(image: Path, columns: int, all_columns: bool) -> None:
+    text = shown(columns, "cycles", image, "--quiet")
+    assert ("interrupts" in text) == all_columns == ("for want of room" not in text)
+    (row,) = [line for line in text.splitlines() if line.startswith(" invocation, through the flag")]
+    assert row.split()[4:] == ["1,000", "11", "23"]
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    if columns == 80:
+        assert max(map(len, text.splitlines())) <= columns
