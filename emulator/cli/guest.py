@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +13,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+import toolchain
 from emulator.cli.common import say
-from emulator.engine.build import build_directory, build_engine
+from emulator.engine.build import build_directory, build_engine, make_build_directory
 from emulator.errors import ReplugError
 from guestos import images
 from guestos.sample import SAMPLE_SIZE, sample_text
@@ -21,6 +24,8 @@ HARTS = 4
 # A file smaller than the sample has too few reads of 64 KB for a report, one larger than this does not stay
 # in the guest's buffer cache (512 blocks of 4096 bytes): then the sample is read as well.
 FITS_IN_CACHE = 3 << 19
+
+_SOURCES = (".S", ".c", ".h", ".inc", ".ld", ".py")
 
 Step = Callable[[str, int, int], None]
 
@@ -43,7 +48,9 @@ def build_guest(data: Path | None, quiet: bool = False) -> Guest:
     """Make the engine and all images, with `data` (by default our sample text) as /data on the disk."""
     if data is not None and not data.is_file():
         raise ReplugError(f"{data}: {'not a file' if data.exists() else 'no such file'}")
-    with _progress(quiet) as step:
+    make_build_directory("guest")
+    new = not _is_of_these_sources()
+    with _progress(quiet or not new) as step:
         step("the engine", 0, 1)
         engine = build_engine()
         unfit = data is not None and not SAMPLE_SIZE <= data.stat().st_size <= FITS_IN_CACHE
@@ -54,16 +61,43 @@ def build_guest(data: Path | None, quiet: bool = False) -> Guest:
             sample=sample_text() if unfit else None,
         )
     assert built.disk is not None  # it was given data
+    if new:
+        _stamp().write_text(f"{_sources_digest()}\n")
     return Guest(engine, built, built.disk)
 
 
 def our_guest(quiet: bool = False) -> tuple[Path, Path]:
-    """(kernel, disk) as `replug build` has made them; made now if they are not there."""
+    """(kernel, disk) as `replug build` has made them; made now if they are not there, or of other sources."""
     kernel, disk = guest_directory() / "kernel.elf", guest_directory() / "disk.img"
-    if not kernel.is_file() or not disk.is_file():
+    if not _is_of_these_sources():
         made = build_guest(None, quiet)
         return made.images.kernel, made.disk
     return kernel, disk
+
+
+def _sources_digest() -> str:
+    """Of all that the guest's images are made of: its sources, and what makes images of them."""
+    digest = hashlib.sha256(importlib.metadata.version("ziglang").encode())
+    for top in (images.GUESTOS, Path(toolchain.__file__).parent):
+        for path in sorted(top.rglob("*")):
+            if path.is_file() and path.suffix in _SOURCES:
+                digest.update(f"{path.relative_to(top)} {path.stat().st_size} ".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _stamp() -> Path:
+    return guest_directory() / "guest.stamp"
+
+
+def _is_of_these_sources() -> bool:
+    """Whether kernel and disk are there, and of the sources as they are: not of those before an update."""
+    try:
+        made_of = _stamp().read_text().strip()
+    except (OSError, ValueError):
+        return False
+    there = all((guest_directory() / name).is_file() for name in ("kernel.elf", "disk.img"))
+    return there and made_of == _sources_digest()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from pathlib import Path
 from emulator.errors import ReplugError
 
 _HERE = Path(__file__).resolve().parent
+_ELSEWHERE = "REPLUG_BUILD=FOLDER names another place"
 FLAGS = ("-O2", "-g", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fno-sanitize=all")
 
 
@@ -36,14 +37,35 @@ def engine_flags() -> tuple[str, ...]:
 
 
 def build_directory() -> Path:
-    """Where built things go: `REPLUG_BUILD`, else `build/` of a checkout, else the user's cache."""
+    """Where built things go: `REPLUG_BUILD`, else `build/` of a checkout, else the user's cache.
+
+    ReplugError when there is no such place.
+    """
     chosen = os.environ.get("REPLUG_BUILD")
     if chosen:
         return Path(chosen)
     checkout = _HERE.parents[1]
     if (checkout / "pyproject.toml").is_file() and (checkout / "guestos").is_dir():
         return checkout / "build"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "replug"
+    cache = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(cache) if cache else Path.home() / ".cache") / "replug"
+    except RuntimeError:
+        raise ReplugError(f"no home directory is known: {_ELSEWHERE}") from None
+
+
+def make_build_directory(name: str) -> Path:
+    """The folder `name` in it, made if it is not there. ReplugError where nothing can be written."""
+    directory = build_directory() / name
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise ReplugError(
+            f"{directory}: {error.strerror}: nothing can be built there; {_ELSEWHERE}"
+        ) from None
+    return directory
 
 
 def unicorn_package() -> Path:
@@ -84,7 +106,7 @@ def build_engine() -> Path:
     target = build_directory() / "engine" / f"replug-engine-{_fingerprint(sources, flags)}.so"
     if target.is_file():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_build_directory("engine")
     cache = build_directory() / "zig-cache"
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:

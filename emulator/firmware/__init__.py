@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from emulator.engine.build import build_directory
+from emulator.engine.build import build_directory, make_build_directory
 from toolchain.assemble import assemble
 from toolchain.image import Image
 
@@ -16,7 +16,10 @@ _HERE = Path(__file__).resolve().parent
 @cache
 def builtin_firmware(bits: int) -> Image:
     """The firmware for harts of 64 or 32 bits, assembled if it is not there yet."""
-    return build_firmware(_HERE, bits, build_directory() / "firmware" / f"sbi{bits}.elf")
+    target = build_directory() / "firmware" / f"sbi{bits}.elf"
+    if not target.is_file():
+        make_build_directory("firmware")
+    return build_firmware(_HERE, bits, target)
 
 
 def build_firmware(sources: Path, bits: int, target: Path) -> Image:
