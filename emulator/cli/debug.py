@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import click
 from emulator.cli import console
 from emulator.cli.boot import _prepare, boot
 from emulator.cli.common import say
+from emulator.cli.debug_console import ConsoleKeys
 from emulator.cli.signals import Signals
 from emulator.cycles.models import IDEAL
 from emulator.cycles.paths import PathWatch
@@ -144,13 +144,6 @@ def _show(interpreter: Interpreter, signals: Signals, listeners: list[Callable[[
 # --- servers ---
 
 
-def _take_input(session: DebugSession) -> None:
-    if console.stdin_is_terminal():
-        session.input = _typed
-    else:
-        session.type(console.piped_input())
-
-
 def _dap(
     interpreter: Interpreter,
     address: tuple[str, int],
@@ -158,18 +151,19 @@ def _dap(
     quiet: bool,
     listeners: list[Callable[[bytes], None]],
 ) -> None:
-    _take_input(interpreter.session)
+    keys = ConsoleKeys(interpreter.session, signals)
     server = DapServer(
         interpreter,
         address,
-        check=signals.check,
+        check=keys.check,
         say=lambda message: None if quiet else say(f"replug: {message}"),
     )
     listeners.append(server.console)
     if not quiet:
-        say(f"replug: editors can come (Debug Adapter Protocol): {address[0]}:{server.port}")
+        say(f"replug: editors can come (Debug Adapter Protocol): {address[0]}:{server.port}{keys.hint}")
     try:
-        server.serve()
+        with keys:
+            server.serve()
     finally:
         listeners.remove(server.console)
         server.close()
@@ -183,26 +177,22 @@ def _gdb(
     _listeners: list[Callable[[bytes], None]],
 ) -> None:
     session = interpreter.session
-    _take_input(session)
+    keys = ConsoleKeys(session, signals)
     server = GdbServer(
         session,
         interpreter.symbols,
         address,
         interpreter.captured,
-        check=signals.check,
+        check=keys.check,
         say=lambda message: None if quiet else say(f"replug: {message}"),
     )
     if not quiet:
-        say(f"replug: GDB can come: target remote {address[0]}:{server.port}")
+        say(f"replug: GDB can come: target remote {address[0]}:{server.port}{keys.hint}")
     try:
-        server.serve()
+        with keys:
+            server.serve()
     finally:
         server.close()
-
-
-def _typed() -> bytes:
-    """A line of the terminal, if one is complete."""
-    return os.read(0, 4096) if select.select([0], [], [], 0)[0] else b""
 
 
 # --- commands ---
