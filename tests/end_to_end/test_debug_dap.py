@@ -130,6 +130,56 @@ def test_breakpoints_on_lines_functions_and_instructions(client: Client, program
     client.ask("setInstructionBreakpoints", breakpoints=[])
 
 
+def test_logpoints_say_and_do_not_stop(client: Client, program: Path) -> None:
+    source = {"path": str(program.with_suffix(".s"))}
+    count, behind = _line(program, "count"), _line(program, "behind")
+    client.ask(
+        "setBreakpoints",
+        source=source,
+        breakpoints=[
+            {"line": count, "logMessage": "s1 {$s1} at {$pc}, {nothing}", "condition": "$s1 >= 2"},
+            {"line": behind, "condition": "$s1 == 4"},
+            {"line": _line(program, "leaf"), "logMessage": "leaf", "hitCondition": "3"},
+        ],
+    )
+    assert client.go("continue")["reason"] == "breakpoint" and client.value("$s1") == 4
+    texts: list[str] = []
+    while len(texts) < 4:
+        said = client.event("output")
+        texts += [said["output"]] if said["category"] == "console" else []  # the guest prints, too
+    assert [each for each in texts if each != "leaf\n"] == [
+        f"s1 {n} ({n:#x}) at {count_at:#x} <again>, (nothing: there is no such symbol)\n"
+        for n, count_at in ((2, _at(client, "again")), (3, _at(client, "again")))
+    ]
+    assert texts.count("leaf\n") == 2
+    assert client.go("reverseContinue")["description"] == "the start of the run"
+    client.ask("setBreakpoints", source=source, breakpoints=[])
+
+
+def _at(client: Client, symbol: str) -> int:
+    return int(
+        client.ask("evaluate", expression=symbol, frameId=client.frame()["id"])["result"].split()[0], 16
+    )
+
+
+def test_modules_callers_and_what_trapped_last(client: Client, program: Path) -> None:
+    modules = client.ask("modules")["modules"]
+    assert [Path(each["path"]) for each in modules] == [program.resolve()]
+    client.ask("setFunctionBreakpoints", breakpoints=[{"name": "leaf", "condition": "hart == 1"}])
+    client.ask("setFunctionBreakpoints", breakpoints=[{"name": "leaf", "condition": "hart == 0"}])
+    assert client.go("continue")["threadId"] == 1
+    caller = client.ask("stackTrace", threadId=1)["stackFrames"][1]
+    (scope,) = client.ask("scopes", frameId=caller["id"])["scopes"]
+    registers = client.ask("variables", variablesReference=scope["variablesReference"])["variables"]
+    values = {each["name"]: int(each["value"].split()[0], 16) for each in registers}
+    assert values["pc"] == int(caller["instructionPointerReference"], 16) and "ra" not in values
+    assert client.ask("evaluate", expression="$s1", frameId=caller["id"])["result"] == "0x0000000000000001"
+    with pytest.raises(Refused, match="what a caller had there is not known"):
+        client.ask("evaluate", expression="$ra", frameId=caller["id"])
+    assert client.ask("exceptionInfo", threadId=1)["exceptionId"] == "no trap so far"
+    client.ask("setFunctionBreakpoints", breakpoints=[])
+
+
 def test_steps_by_lines_and_instructions_in_both_directions(client: Client, program: Path) -> None:
     source = {"path": str(program.with_suffix(".s"))}
     call, behind = _line(program, "call"), _line(program, "behind")

@@ -39,7 +39,7 @@ _NAMES = st.sampled_from(
      "line", "instructionReference", "condition", "hitCondition", "dataId", "accessType", "granularity",
      "start",
      "levels", "startFrame", "text", "column", "bytes", "sourceRoots", "stopOnEntry", "symbolFiles",
-     "endLine", "filter"]
+     "endLine", "filter", "logMessage", "startModule", "moduleCount"]
 )  # fmt: skip
 _GOOD: dict[str, dict[str, object]] = {
     "stackTrace": {"threadId": 1, "startFrame": 0, "levels": 1},
@@ -55,6 +55,8 @@ _GOOD: dict[str, dict[str, object]] = {
     "setFunctionBreakpoints": {"breakpoints": [{"name": "leaf", "hitCondition": "2"}]},
     "setInstructionBreakpoints": {"breakpoints": [{"instructionReference": "0x80000000", "offset": 4}]},
     "setDataBreakpoints": {"breakpoints": [{"dataId": "memory 0 0x80000000 8", "accessType": "read"}]},
+    "modules": {"startModule": 0, "moduleCount": 1},
+    "exceptionInfo": {"threadId": 1},
     "dataBreakpointInfo": {"name": "leaf", "frameId": 1, "bytes": 4},
     "breakpointLocations": {"source": {"path": "x.s"}, "line": 1, "endLine": 9},
     "next": {"threadId": 1, "granularity": "line"},

@@ -23,6 +23,7 @@ from emulator.debug.gdb import describe
 from emulator.debug.registers import X_NAMES, Register, read, write
 from emulator.debug.session import DebugSession
 from emulator.errors import ReplugError
+from emulator.report import EXCEPTIONS, INTERRUPTS
 from toolchain.disassemble import Instruction, disassemble
 
 _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -30,6 +31,8 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Floating point", ("f",), "registers"),
     ("CSRs", ("priv", "csr"), "registers"),
 )
+_MACHINE = 3
+_TRAP_CSRS = {False: (0x142, 0x141, 0x143), True: (0x342, 0x341, 0x343)}  # cause, epc, tval; in M-mode
 _PLACES = 4  # numbers of variables for each hart
 _DEPTHS = 256  # numbers of frames for each hart
 _CALLERS = 1 << 20  # from here on, numbers of variables are those of callers
@@ -84,6 +87,7 @@ class Looking:
             "writeMemory": self._write_memory,
             "disassemble": self._disassemble,
             "modules": self._modules,
+            "exceptionInfo": self._exception,
         }
 
     # --- harts, modules and frames ---
@@ -157,6 +161,23 @@ class Looking:
         """The hart of the frame that a request is about: it is looked at from now on."""
         self._interpreter.hart = frame_hart(self._session, arguments, self._interpreter.hart)
         return self._interpreter.hart
+
+    def _exception(self, arguments: Arguments) -> Message:
+        """The latest trap that the mode which the hart is in has taken."""
+        hart = self.hart(number(arguments, "threadId"))
+        engine = self._session.engine
+        cause, epc, value = _TRAP_CSRS[engine.get_privilege(hart) == _MACHINE]
+        number_ = engine.get_csr(hart, cause) or 0
+        top = engine.config.xlen - 1
+        at, told = engine.get_csr(hart, epc) or 0, engine.get_csr(hart, value) or 0
+        names, code = (INTERRUPTS, number_ & (1 << top) - 1) if number_ >> top & 1 else (EXCEPTIONS, number_)
+        what = names.get(code, f"cause {code}") if engine.traps(hart) else "no trap so far"
+        place = f"at {self._symbols.name(at)}, trap value {told:#x}"
+        return {
+            "exceptionId": what,
+            "description": f"{what}, {place}; trap {engine.traps(hart)} of hart {hart}",
+            "breakMode": "always",
+        }
 
     # --- registers ---
 

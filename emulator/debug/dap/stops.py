@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from emulator.debug.commands.interpreter import Interpreter
@@ -18,10 +20,19 @@ from emulator.errors import ReplugError
 OWNER = "dap"
 _ACCESSES = {"read": Access.READ, "write": Access.WRITE, "readWrite": Access.READ | Access.WRITE}
 _DATA, _FUNCTION, _INSTRUCTION = "data breakpoint", "function breakpoint", "instruction breakpoint"
+_BRACES = re.compile(r"\{([^{}]+)\}")
 _F0 = 32  # number of f0 among the registers that can be watched
 
 Made = tuple[list[Breakpoint], Message]
 """What the session has for a breakpoint, and what more the client is told about it."""
+
+
+@dataclass
+class _Log:
+    """What a logpoint says, behind so many hits that it passes over."""
+
+    message: str
+    passes: int
 
 
 class Stops:
@@ -34,6 +45,9 @@ class Stops:
         self._groups: dict[str, list[int]] = {}  # kind and file -> numbers
         self._known: dict[int, tuple[int, str]] = {}  # number -> identifier and kind
         self._next = 1
+        self._logs: dict[int, _Log] = {}
+        self._otherwise = interpreter.session.condition
+        interpreter.session.condition = self._judge
         self.table: dict[str, Callable[[Arguments], Message | None]] = {
             "setBreakpoints": self._set_lines,
             "setFunctionBreakpoints": self._set_functions,
@@ -47,6 +61,7 @@ class Stops:
     def remove_all(self) -> None:
         """Of this client."""
         self._session.breakpoints.remove_owned(OWNER)
+        self._session.condition = self._otherwise
 
     def reason(self, stop: Stop) -> tuple[str, Message]:
         """Of a stop at a breakpoint: the event's reason, and what more it says."""
@@ -73,6 +88,7 @@ class Stops:
         """Breakpoints that cannot be set are answered so, each with its reason; the others are."""
         for number_ in self._groups.pop(group, []):
             self._known.pop(number_, None)
+            self._logs.pop(number_, None)
             if self._session.breakpoints.get(number_) is not None:
                 self._session.breakpoints.remove(number_)
         numbers = self._groups.setdefault(group, [])
@@ -96,8 +112,42 @@ class Stops:
             self._interpreter.value(condition)  # says now what is wrong with it
         return condition or None
 
+    def _judge(self, breakpoint: Breakpoint, hart: int) -> bool:
+        """Whether a breakpoint with a condition stops the run. A logpoint never does: it says its message."""
+        if not self._otherwise(breakpoint, hart):
+            return False
+        log = self._logs.get(breakpoint.number)
+        if log is None:
+            return True
+        if self._session.is_live:  # not while the past is searched
+            log.passes -= 1
+            if log.passes < 0:
+                self._interpreter.say(self._filled(log.message, hart))
+        return False
+
+    def _filled(self, message: str, hart: int) -> str:
+        """A message with the values of the expressions in braces."""
+
+        def value(found: re.Match[str]) -> str:
+            try:
+                number_ = self._interpreter.evaluator.value(found[1], hart)
+            except ReplugError as error:
+                return f"({error})"
+            name = self._interpreter.symbols.name(number_)
+            return f"{number_} ({name})" if name.startswith("0x") else f"{number_:#x} <{name}>"
+
+        return _BRACES.sub(value, message)
+
     def _break(self, addresses: Iterable[int], arguments: Arguments) -> list[Breakpoint]:
         condition, passes = self._condition(arguments), _passes(arguments)
+        message = text(arguments, "logMessage", "")
+        if message:
+            made = [
+                self._session.break_at(at, condition=condition or "1", owner=OWNER, text=f"{at:#x}")
+                for at in addresses
+            ]
+            self._logs |= {breakpoint.number: _Log(message, passes) for breakpoint in made}
+            return made
         made = [
             self._session.break_at(at, condition=condition, owner=OWNER, text=f"{at:#x}") for at in addresses
         ]
