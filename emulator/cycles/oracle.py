@@ -68,6 +68,13 @@ class Oracle:
         self._false: dict[int, dict[str, bool]] = {}
         self._contents: dict[int, bytes] = {}
 
+    def copy(self) -> Oracle:
+        """Another one that remembers the same, to go on from a restored snapshot; without the findings."""
+        other = Oracle(self._machine)
+        other._false = {address: dict(terms) for address, terms in self._false.items()}
+        other._contents = dict(self._contents)
+        return other
+
     def _symbol(self, name: str) -> int:
         found = self._machine.image.symbol(name)
         if found is None:

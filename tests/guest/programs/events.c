@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Runs as /init: two processes that do what the host tells them, one thing at a time, by way of a register. The owner has /f open and
-// reads it; the other one disturbs it. test_events.py freezes one of them in the middle of its call while the other does its own.
+// reads it; the other one disturbs it. protocol_stage.py freezes one of them in the middle of its call while the other does its own.
 #include "unix.h"
 
-enum { READ = 1, READ_NOWHERE, READ_MANY, SEEK, DUP, FORK, EXEC, REOPEN, LOCK, EXIT };
-enum { OPEN = 1, OPEN_AND_READ, TRUNCATE, KILL, LOCK_FAR, UNLINK, WRITE_FAR, OTHERS_FORK };
+enum { READ = 1, READ_NOWHERE, READ_MANY, SEEK, DUP, FORK, EXEC, REOPEN, LOCK, EXIT, INTERRUPTED, KILL_OTHER };
+enum { OPEN = 1, OPEN_AND_READ, TRUNCATE, KILL, LOCK_FAR, UNLINK, WRITE_FAR, OTHERS_FORK, INTERRUPT, RELEASE };
 
 #define SIZE 80000
 #define MANY 5000
@@ -29,7 +29,8 @@ static long lock(int fd, u64 start, u32 type)
 
 static long owner_does(long event, int *fd)
 {
-    u32 status;
+    int owner = (int)getpid(); /* the other one was made next */
+    u32 status, ends[2];
     long got;
     switch (event) {
     case READ:
@@ -60,6 +61,23 @@ static long owner_does(long event, int *fd)
         return got < 0 ? got : lock(*fd, 100, F_UNLCK);
     case EXIT:
         exit(7);
+    case INTERRUPTED: /* a read that would sleep until the child has ended */
+        pipe(ends);
+        if (fork() == 0) {
+            for (int times = 0; times < 20; times++) {
+                kill(owner, SIGINT);
+                yield();
+            }
+            exit(0);
+        }
+        close((int)ends[1]);
+        got = read((int)ends[0], buffer, 1);
+        while (wait(&status) == -EINTR)
+            ;
+        close((int)ends[0]);
+        return got == -EINTR ? 1 : got;
+    case KILL_OTHER:
+        return kill(owner + 1, SIGTERM);
     }
     return -ENOSYS;
 }
@@ -68,6 +86,7 @@ static void own(int fd)
 {
     char *arguments[] = {"events", "again", NULL};
     long result = 0;
+    signal(SIGINT, SIGNAL_INTERRUPT);
     if (fd < 0) {
         fd = (int)open("/f", O_RDONLY);
         for (int i = 0; i < 3; i++)
@@ -83,6 +102,8 @@ static void own(int fd)
 
 static long other_does(long event, int owner)
 {
+    static long locked;
+    struct flock all = {0, 0, F_WRLCK, 0};
     long fd, result = 0;
     u32 status;
     switch (event) {
@@ -115,6 +136,13 @@ static long other_does(long event, int owner)
             exit((int)close((int)open("/f", O_RDONLY)));
         wait(&status);
         return (long)status;
+    case INTERRUPT: /* whoever reads has to wait now, but not for long */
+        locked = open("/f", O_RDWR);
+        result = fcntl((int)locked, F_SETLK, &all);
+        kill(owner, SIGINT);
+        return result;
+    case RELEASE:
+        return close((int)locked);
     }
     return -ENOSYS;
 }
