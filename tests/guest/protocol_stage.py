@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -21,29 +22,40 @@ from emulator.machine import Snapshot
 from guestos.images import GUESTOS, INCLUDE, SYSTEM
 from guestos.layout import constants
 from toolchain.assemble import assemble
-from toolchain.disk import create_image
+from toolchain.disk import Source, create_image
 from toolchain.image import PATH_BEGIN, PATH_END, PATH_IS, PATH_STEP
 
 PROGRAMS = Path(__file__).parent / "programs"
 DATA = random.Random(5).randbytes(80_000)
 READ_BEFORE = 3  # bytes that the owner has read before anything happens
-(READ, READ_NOWHERE, READ_MANY, SEEK, DUP, FORK, EXEC, REOPEN, LOCK, EXIT, INTERRUPTED, KILL_OTHER) = range(
-    1, 13
-)
-(OPEN, OPEN_AND_READ, TRUNCATE, KILL, LOCK_FAR, UNLINK, WRITE_FAR, OTHERS_FORK, INTERRUPT, RELEASE) = range(
-    1, 11
-)
+(READ, READ_NOWHERE, READ_MANY, SEEK, DUP, FORK, EXEC, REOPEN, LOCK, EXIT) = range(1, 11)
+INTERRUPTED, KILL_OTHER = 11, 12
+(OPEN, OPEN_AND_READ, TRUNCATE, KILL, LOCK_FAR, UNLINK, WRITE_FAR, OTHERS_FORK, INTERRUPT) = range(1, 10)
+RELEASE = 10
 # Routines that make up the protocol; what they call of the second kind belongs to it while they call it.
 PROTOCOL = (
-    "sys_read", "read", "read_from_tank", "read_through_pointer", "is_read", "is_read_blocks", "is_read_shared",
+    "sys_read", "read", "read_from_tank", "read_through_pointer", "is_read", "is_read_blocks",
+    "is_read_shared", "is_write",
     "holding_tank", "wait_in_tank", "replug", "guard_", "specialise", "unspecialise", "level_",
     "descriptor_share", "descriptor_close", "sys_lseek", "sys_exec", "process_adopt", "process_enter",
 )  # fmt: skip
-CALLED = ("spin_", "sleep_lock_", "sleep_on", "wake_", "copy_to_user", "buffer_get", "buffer_release", "inode_")
-VISITS = 2  # of the same instruction in one walk, so that a loop is looked at in its first and in its next turn
+CALLED = (
+    "spin_",
+    "sleep_lock_",
+    "sleep_on",
+    "wake_",
+    "copy_to_user",
+    "buffer_get",
+    "buffer_release",
+    "inode_",
+)
+VISITS = (
+    2  # of the same instruction in one walk, so that a loop is looked at in its first and in its next turn
+)
 S10, S11 = 26, 27
+POOL = 24  # descriptors around the owner's: more than all processes have
 CHUNK = 500  # instructions between two looks at whether a process is through
-PATIENCE = 60_000  # instructions for a call that may have to wait for the one that is stopped
+PATIENCE = 200_000  # instructions for a call while another one is stopped: a fork needs most of them
 LONGEST = 3_000_000  # a call that needs more hangs
 DISK = DiskTiming(read=3000, write=3000, flush=3000, per_kibibyte=0)
 STUCK = ("spin_acquire", "sleep_lock_acquire", "sleep_lock_release", "replug")
@@ -66,25 +78,43 @@ class Place:
     """Where a process that is walked through its call stands.
 
     step: of the replugger, 0 outside; invoked: from the reader's step 1 until its flag is clear; body: from
-    the first instruction of a specialised path until then.
+    the first instruction of a specialised path until then; site: the last instruction of the protocol's own
+    routines, where this is one that they have called.
     """
 
     step: int = 0
     invoked: bool = False
     body: bool = False
     protocol: bool = False
+    site: int = 0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The machine, and what an oracle has seen of it by then."""
+
+    snapshot: Snapshot
+    oracle: Oracle
 
 
 class Stage:
     """A machine at the moment at which both processes wait and the owner's descriptor is specialised."""
 
-    def __init__(self, kernel: Path, program: Path, out: Path, bootargs: str = "") -> None:
-        disk = create_image(out / "stage.img", {**SYSTEM, "/init": program, "/f": DATA})
+    def __init__(
+        self, kernel: Path, program: Path, out: Path, bootargs: str = "", *, twin: bool = False
+    ) -> None:
+        """twin: there is a third process, on a third hart, that can do what the owner can."""
+        files: dict[str, Source] = {**SYSTEM, "/init": program, "/f": DATA}
+        if twin:
+            files["/twin"] = b"yes"
+        disk = create_image(out / "stage.img", files)
         loop = open_image(program).symbol("event_loop")
         assert loop is not None
         self.loop = loop.address
         self.console = bytearray()
-        options = MachineOptions(harts=2, quantum=100, disk=disk, bootargs=bootargs)
+        self._names = ("owner", "other", *(["twin"] if twin else []))
+        options = MachineOptions(harts=len(self._names), quantum=100, disk=disk, bootargs=bootargs)
+        self._give_up = 0
         self.machine = Machine(kernel, options, self.console.extend, per_instruction=True)
         (block,) = (device for device in self.machine.virtio.devices if isinstance(device, VirtioBlock))
         block.timing = DISK
@@ -92,13 +122,10 @@ class Stage:
         self.c = c = constants()
         self._harts = self.address("harts") + c["HART_PROCESS"]
         processes = self.address("processes")
-        self._process = {name: processes + i * c["PROCESS_SIZE"] for name, i in (("owner", 1), ("other", 2))}
+        self._process = {name: processes + (1 + i) * c["PROCESS_SIZE"] for i, name in enumerate(self._names)}
         self._process_locks = [
             processes + i * c["PROCESS_SIZE"] + c["PROCESS_LOCK"] for i in range(c["MAX_PROCESSES"])
         ]
-        descriptors = self.machine.image.symbol("descriptors_end")
-        assert descriptors is not None
-        self._descriptors = descriptors.address - c["DESCRIPTORS"] * c["DESCRIPTOR_BYTES"]
         self._marks = self._read_marks()
         self._body = self.address("is_read")
         self.parking = self.address("text_end") - 2
@@ -106,16 +133,22 @@ class Stage:
         self.engine.ram_write(self.parking, b"\x01\xa0")  # c.j to itself
         for _ in range(1000):
             self.machine.run(10_000)
-            if self.idle("owner") and self.idle("other"):
+            if all(self.idle(name) for name in self._names):
                 break
         slots = self._process["owner"] + c["PROCESS_DESCRIPTORS"]
         self.descriptor = self.read(slots + 8 * 3, 8)
         self.inode = self.word("DESCRIPTOR_INODE", 8)
+        end = self.address("descriptors_end")
+        size = c["DESCRIPTOR_BYTES"]
+        self._pool = min(
+            max(self.descriptor - POOL // 2 * size, end - c["DESCRIPTORS"] * size), end - POOL * size
+        )
         assert self.word("DESCRIPTOR_SPECIALISED") == 1
-        self._first_oracle = Oracle(self.machine)
-        self._first_oracle.look()
-        self.oracle = self._first_oracle.copy()
-        self.start = self.machine.snapshot()
+        self._awaited = {
+            *self._process_locks, self.address("user_locks"), self.inode + c["INODE_LOCK"],
+            *(self.descriptor + c[word] for word in ("DESCRIPTOR_LOCK", "DESCRIPTOR_BLOCKED")),
+        }  # fmt: skip
+        self.start = self.mark()
 
     def __enter__(self) -> Stage:
         return self
@@ -161,7 +194,7 @@ class Stage:
     def hart_of(self, name: str) -> int | None:
         """The hart that this process runs on."""
         wanted = self._process[name]
-        for hart in range(2):
+        for hart in range(len(self._names)):
             if self.read(self._harts + hart * self.c["HART_SIZE"], 8) == wanted:
                 return hart
         return None
@@ -203,19 +236,28 @@ class Stage:
         """Sleeping locks of the protocol that this process holds."""
         owner, c = self.c["SLEEP_LOCK_OWNER"], self.c
         locks = [(f"the lock of process {i}", at) for i, at in enumerate(self._process_locks)]
-        locks += [
-            (word, self.descriptor + c[word]) for word in ("DESCRIPTOR_LOCK", "DESCRIPTOR_BLOCKED")
-        ]
+        locks += [(word, self.descriptor + c[word]) for word in ("DESCRIPTOR_LOCK", "DESCRIPTOR_BLOCKED")]
         locks.append(("the inode's lock", self.inode + c["INODE_LOCK"]))
         return [what for what, at in locks if self.read(at + owner, 8) == self._process[name]]
 
     # --- acting ---
 
-    def back(self, to: Snapshot | None = None) -> None:
-        """To the moment at which both wait, or to another one."""
-        self.machine.restore(self.start if to is None else to)
+    def mark(self) -> Moment:
+        """This moment, to come back to."""
+        oracle = Oracle(self.machine)
+        oracle.look()
+        self.oracle = oracle.copy()
+        return Moment(self.machine.snapshot(), oracle)
+
+    def back(self, to: Moment) -> None:
+        self.machine.restore(to.snapshot)
         del self.console[:]
-        self.oracle = self._first_oracle.copy()
+        self.oracle = to.oracle.copy()
+
+    def share(self, name: str) -> None:
+        """Give a process the owner's descriptor, too: no system call does that."""
+        slot = self.c["PROCESS_DESCRIPTORS"] + 8 * 3
+        self.engine.ram_write(self._process[name] + slot, self.descriptor.to_bytes(8, "little"))
 
     def tell(self, name: str, event: int) -> int:
         hart = self.hart_of(name)
@@ -224,8 +266,8 @@ class Stage:
         return hart
 
     def walk(self, name: str, hart: int) -> Iterator[tuple[int | None, Place]]:
-        """Its hart and place after each instruction of its call, to the call's end; None: it has gone to sleep.
-        While it sleeps and whoever looks on does nothing, time goes on.
+        """Its hart and place after each instruction of its call, to the call's end; hart None: it has gone to
+        sleep.  While it sleeps and whoever looks on does nothing, time goes on.
         """
         place, engine = Place(), self.engine
         now: int | None = hart
@@ -236,7 +278,7 @@ class Stage:
                 if not self._woken(name):
                     return
             else:
-                _, ended = self.machine.advance(lambda at=now: engine.run_steps(1 << 30, at, 1))  # type: ignore[misc]
+                _, ended = self.machine.advance(partial(engine.run_steps, 1 << 30, now, 1))
                 if ended is not None or self.idle(name):
                     return
             now = self.hart_of(name)
@@ -249,18 +291,31 @@ class Stage:
                         if what == "invoked" and not value:
                             place.body = False
                 routine = self.routine(now)
-                protocol = routine.startswith(PROTOCOL) or (protocol and routine.startswith(CALLED))
+                if routine.startswith(PROTOCOL):
+                    place.site = engine.get_pc(now)
+                    protocol = True
+                else:
+                    protocol = protocol and routine.startswith(CALLED)
             place.protocol = protocol
             yield now, place
+
+    def circles(self, hart: int | None) -> bool:
+        """Whether it stands in the replugger itself."""
+        return hart is not None and self.routine(hart) == "replug"
+
+    def awake(self, name: str) -> int:
+        """Let the machine run until this process is on a hart again; that hart."""
+        assert self._woken(name), "it does not wake up"
+        hart = self.hart_of(name)
+        assert hart is not None
+        return hart
 
     def _woken(self, name: str) -> bool:
         """Let the machine run until it is on a hart again."""
         for _ in range(LONGEST // CHUNK):
             if self.hart_of(name) is not None:
                 return True
-            if self.machine.run(50).reason != "limit":
-                return False
-            if self.machine.engine.total_instret > self._give_up:
+            if self.machine.run(20).reason != "limit" or self.engine.total_instret > self._give_up:
                 return False
         return False
 
@@ -287,12 +342,18 @@ class Stage:
                 return True
             if self.machine.run(CHUNK).reason == "exit":
                 return False
-            hart = self.hart_of(name)
-            circling = hart is None or self.routine(hart) in STUCK
-            stuck = stuck + 1 if circling else 0
-            if stuck > 2:
+            stuck = stuck + 1 if self._waits(name) else 0
+            if stuck > 1:
                 return False
         return self.idle(name)
+
+    def _waits(self, name: str) -> bool:
+        """For a lock, it seems, asleep or not."""
+        hart = self.hart_of(name)
+        if hart is not None:
+            return self.routine(hart) in STUCK
+        channel = self.read(self._process[name] + self.c["PROCESS_CHANNEL"], 8)
+        return channel in self._awaited
 
     def until_idle(self, *names: str) -> bool:
         """Let both go on until these processes wait again (without a name: until the machine has ended)."""
@@ -305,21 +366,27 @@ class Stage:
 
     # --- judging ---
 
+    @property
+    def last_words(self) -> str:
+        """What was said on the console lately: a panic says why."""
+        return self.console[-200:].decode(errors="replace")
+
     def check_oracle(self) -> None:
         """I5 and I8."""
         self.oracle.look()
-        assert self.oracle.findings.violations == []
+        violations = self.oracle.findings.violations
+        assert not violations, violations
 
     def check_at_rest(self) -> None:
         """Both wait: nobody is inside any descriptor, no lock is held (I5, I6, I7, I10)."""
         c = self.c
         size, locks = c["DESCRIPTOR_BYTES"], c["DESCRIPTOR_LOCK"]
-        pool = self.machine.read_physical(self._descriptors, c["DESCRIPTORS"] * size)
+        pool = self.machine.read_physical(self._pool, POOL * size)
         inside, record = c["DESCRIPTOR_INSIDE"], c["DESCRIPTOR_RECORD"]
         zeros = bytes(record - locks)
-        for start in range((c["DESCRIPTORS"] - 24) * size, len(pool), size):
+        for start in range(0, len(pool), size):
             one = pool[start : start + size]
-            at = self._descriptors + start
+            at = self._pool + start
             assert one[inside : inside + 4] == b"\0\0\0\0", f"somebody is inside the descriptor at {at:#x}"
             assert one[locks:record] == zeros, f"a lock of the descriptor at {at:#x} is held"
         for number, lock in enumerate(self._process_locks[:6]):

@@ -82,6 +82,7 @@ static long owner_does(long event, int *fd)
     return -ENOSYS;
 }
 
+// twin: reads through the owner's descriptor, which the host gives it.
 static void own(int fd)
 {
     char *arguments[] = {"events", "again", NULL};
@@ -162,6 +163,8 @@ int main(int count, char **arguments)
         for (;;)
             result = other_does(next_event(result), (int)owner);
     }
+    if (open("/twin", O_RDONLY) >= 0 && fork() == 0)
+        own(3);
     u32 status = 0;
     long ended;
     do
