@@ -223,6 +223,11 @@ def test_our_kernel_and_a_program_of_it(tmp_path: Path) -> None:
         backtrace
         tbreak main space 1
         reverse-continue
+        delete
+        step-path
+        step-path
+        step-path
+        reverse-step-path
         """,
         "--disk", built.disk, "--append", SCENARIO, built.kernel,
     )  # fmt: skip
@@ -237,7 +242,14 @@ def test_our_kernel_and_a_program_of_it(tmp_path: Path) -> None:
     assert [each[0].split("+")[0] for each in places[:3]] == ["sys_read", "trap_vector", "read"]
     assert places[2] == places[4] and places[3][1] == "ecall" and "0 = 0x0\n" in said
     assert re.search(r"break +0x4\w+ <read_file>  hits 0  space 0x8\w+\n", said)
-    assert said.splitlines()[-2] == "the start of the run"  # in no address space 1 is a `main`
+    lines = said.splitlines()
+    start = lines.index("the start of the run")  # in no address space 1 is a `main`
+    found = re.findall(
+        r"^path .+ (?:begins|ends) here, instruction ([0-9,]+)$", "\n".join(lines[start:]), re.M
+    )
+    places_of_paths = [int(each.replace(",", "")) for each in found]
+    forward = sorted(set(places_of_paths))
+    assert len(forward) == 3 and places_of_paths[0] == forward[0] and places_of_paths[-1] == forward[1]
 
 
 @pytest.mark.timeout(600)

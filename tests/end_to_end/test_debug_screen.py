@@ -57,8 +57,10 @@ KEYS = {" ": "space", "_": "underscore", "$": "dollar_sign", "=": "equals_sign",
 class Screen:
     """Somebody at the screen."""
 
-    def __init__(self, app: DebuggerApp, pilot: Pilot[None], session: DebugSession) -> None:
-        self.app, self._pilot, self.session = app, pilot, session
+    def __init__(
+        self, app: DebuggerApp, pilot: Pilot[None], session: DebugSession, size: tuple[int, int] = SIZE
+    ) -> None:
+        self.app, self._pilot, self.session, self._size = app, pilot, session, size
 
     async def press(self, *keys: str) -> None:
         """Keys; the machine stands again behind each."""
@@ -90,7 +92,7 @@ class Screen:
 
     def lines(self) -> list[str]:
         """The text of the screen, from the picture that Textual makes of it."""
-        rows = [[" "] * SIZE[0] for _ in range(SIZE[1])]
+        rows = [[" "] * self._size[0] for _ in range(self._size[1])]
         for element in ElementTree.fromstring(self.app.export_screenshot()).iter():
             place = re.search(r"-line-(\d+)\)", element.get("clip-path") or "")
             if place is None or not element.tag.endswith("text"):
@@ -116,14 +118,14 @@ class Screen:
         return found[1]
 
 
-def _play(image: Path, play: Play, harts: int = 1) -> None:
+def _play(image: Path, play: Play, harts: int = 1, size: tuple[int, int] = SIZE) -> None:
     feed = Feed()
 
     async def run() -> None:
         with DebugSession(open_image(image), MachineOptions(harts=harts, memory=1 << 22), feed) as session:
             app = DebuggerApp(Interpreter(session, Symbols(session.machine.image), print), feed)
-            async with app.run_test(size=SIZE) as pilot:
-                screen = Screen(app, pilot, session)
+            async with app.run_test(size=size) as pilot:
+                screen = Screen(app, pilot, session, size)
                 await screen.settle()
                 await play(screen)
 
@@ -200,7 +202,7 @@ def test_the_whole_screen(program: Path) -> None:
         assert re.match(r"  hart 1 M +\d+ 8", shown[2]), shown[2]
         assert shown[3].startswith("╭─ Code  leaf ─") and "Registers of hart 0" in shown[3]
         assert any(re.match(r"│leaf: ", line) for line in shown)
-        assert "Output Console Stack Descriptors Locks" in screen.text()
+        assert "Output Console Stack Backtrace Descriptors" in screen.text()
         assert any(line.startswith("│> until leaf") for line in shown)
         assert shown[-1].startswith("s step  n next")
         assert all(len(line) <= SIZE[0] for line in shown)
@@ -247,3 +249,33 @@ def test_quitting(program: Path) -> None:
 
     _play(program, by_key)
     _play(program, by_command)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+def test_a_large_screen_shows_stack_and_breakpoints_beside(program: Path, size: tuple[int, int]) -> None:
+    async def play(screen: Screen) -> None:
+        await screen.enter("break leaf")
+        await screen.press("c")
+        rows = screen.lines()
+        top = next(n for n, row in enumerate(rows) if "Stack ─" in row)
+        column = rows[top].index("╭", rows[top].index("Stack") - 4)
+        beside = [row[column:] for row in rows[top:]]
+        assert beside[1].startswith("│#0  leaf  ") and beside[2].startswith("│#1  again+"), screen.text()
+        assert any("Breakpoints ─" in row for row in beside)  # it is not our kernel: it has no locks
+        assert any("break     0x" in row and "<leaf>" in row for row in beside), screen.text()
+        assert "Source" in rows[2] and "Registers of hart 0" in rows[2] and "Stack" not in rows[top][:column]
+        lower = rows[top][:column]
+        assert "Output" in lower and "Backtrace" in lower and "Locks" not in lower
+
+    _play(program, play, size=size)
+
+
+def test_a_small_screen_reaches_all_of_it(program: Path) -> None:
+    async def play(screen: Screen) -> None:
+        await screen.enter("break leaf")
+        await screen.press("c", "greater_than_sign", "greater_than_sign", "greater_than_sign")
+        assert "#0  0x" in screen.text() and "<leaf>" in screen.text()
+        await screen.press("B")
+        assert re.search(r"^ ?break 0x\w+ *$", screen.lines()[-1])
+
+    _play(program, play)

@@ -6,6 +6,7 @@ interpreter.py  a line of text to a command's output; what commands share
 moving.py       step, continue, reverse-..., goto, last
 stopping.py     breakpoints and watchpoints
 looking.py      registers, memory, code, harts
+paths.py        from border to border of named paths
 protocol.py     our guest's locks, descriptors and paths
 changing.py     registers, memory, input
 """

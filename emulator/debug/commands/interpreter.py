@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.debug.commands import changing, looking, moving, protocol, stopping
+from emulator.debug.commands import changing, looking, moving, paths, protocol, stopping
 from emulator.debug.commands.registry import command, completions, find, help_text
 from emulator.debug.expressions import Evaluator
 from emulator.debug.records import Breakpoint, Stop, StopKind
@@ -16,7 +16,7 @@ from emulator.engine import Access
 from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
-assert all((changing, looking, moving, protocol, stopping))  # they declare their commands
+assert all((changing, looking, moving, paths, protocol, stopping))  # they declare their commands
 _MOST_NESTED = 20
 
 

@@ -9,20 +9,23 @@ from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.tui.code import CodePane
 from emulator.debug.tui.keys import HELP, MOVES, STARTED
-from emulator.debug.tui.lower import CONSOLE, OUTPUT, LowerPane
+from emulator.debug.tui.lower import CONSOLE, OUTPUT, LowerPane, SidePane
 from emulator.debug.tui.prompt import Prompt
 from emulator.debug.tui.registers import RegistersPane
 from emulator.debug.tui.timeline import HartsPane, TimelineBar
-from emulator.debug.tui.view import Request, View
+from emulator.debug.tui.view import BREAKPOINTS, FRAMES, LOCKS, STACK, Request, View
 from emulator.debug.tui.work import Feed, Work
 
+_ROOMY = (110, 34)
+"""Columns and lines from which on stack and locks are always seen."""
 _TICK = 0.1  # seconds between two looks at what runs
 _COMMAND_TYPE = "type "
 
@@ -52,9 +55,15 @@ class DebuggerApp(App[None]):
     #middle { height: 2fr; min-height: 6; }
     #code { width: 1fr; }
     #registers { width: 40%; max-width: 64; }
-    #lower { height: 1fr; min-height: 5; max-height: 16; }
-    #code, #registers, #lower { border: round $surface-lighten-3; }
-    #code:focus, #registers:focus, #lower:focus { border: round $accent; }
+    #bottom { height: 1fr; min-height: 5; max-height: 16; }
+    #lower { width: 1fr; }
+    #sides { display: none; width: 40%; max-width: 64; }
+    .roomy #middle { height: 3fr; }
+    .roomy #bottom { height: 2fr; max-height: 100; }
+    .roomy #sides { display: block; }
+    #stack, #locks { height: 1fr; }
+    #code, #registers, #lower, #stack, #locks { border: round $surface-lighten-3; }
+    #code:focus, #registers:focus, #lower:focus, #stack:focus, #locks:focus { border: round $accent; }
     #harts:focus { background: $surface-lighten-1; }
     #prompt { height: 1; border: none; padding: 0 0; }
     HelpScreen { align: center middle; }
@@ -100,9 +109,11 @@ class DebuggerApp(App[None]):
         self._source = True
         self._address: int | None = None
         self._view: View | None = None
+        self._roomy = False
         self._bar, self._harts = TimelineBar(), HartsPane()
         self._code, self._registers = CodePane(), RegistersPane()
         self._lower = LowerPane()
+        self._stack, self._locks = SidePane(id="stack"), SidePane(id="locks")
         self._prompt = Prompt(self._complete, self._say)
 
     def compose(self) -> ComposeResult:
@@ -111,7 +122,11 @@ class DebuggerApp(App[None]):
         with Horizontal(id="middle"):
             yield self._code
             yield self._registers
-        yield self._lower
+        with Horizontal(id="bottom"):
+            yield self._lower
+            with Vertical(id="sides"):
+                yield self._stack
+                yield self._locks
         yield self._prompt
 
     def on_mount(self) -> None:
@@ -119,6 +134,15 @@ class DebuggerApp(App[None]):
         self._code.focus()
         self.set_interval(_TICK, self._tick)
         self.execute("")
+
+    def on_resize(self, event: Resize) -> None:
+        """Stack and locks have places of their own where there is room; else they are below, by < and >."""
+        roomy = event.size.width >= _ROOMY[0] and event.size.height >= _ROOMY[1]
+        if roomy != self._roomy:
+            self._roomy = roomy
+            self.screen.set_class(roomy, "roomy")
+            self._lower.leave_out((STACK, LOCKS) if roomy else ())
+            self.execute("")
 
     def on_unmount(self) -> None:
         """The machine must stand when its session is closed."""
@@ -164,7 +188,8 @@ class DebuggerApp(App[None]):
         self._show(done.view, moved=moved)
 
     def _request(self) -> Request:
-        return Request(self._source, self._address, self._lower.chosen)
+        beside = (STACK, FRAMES, LOCKS, BREAKPOINTS) if self._roomy else ()
+        return Request(self._source, self._address, (self._lower.chosen, *beside))
 
     def _show(self, view: View, *, moved: bool) -> None:
         self._view = view
@@ -173,7 +198,12 @@ class DebuggerApp(App[None]):
         self._code.show_listing(view.code, view.hart)
         self._registers.show_registers(view.registers, view.hart, moved=moved)
         if self._lower.chosen not in (OUTPUT, CONSOLE):
-            self._lower.replace(self._lower.chosen, view.text)
+            self._lower.replace(self._lower.chosen, view.texts.get(self._lower.chosen, ()))
+        if FRAMES in view.texts:
+            self._stack.show_text(STACK, view.texts[FRAMES] + view.texts[STACK])
+            locks = tuple(sorted(view.texts[LOCKS], key=lambda line: line.endswith("free")))
+            known = not "".join(locks).startswith("error:")  # of our own guest
+            self._locks.show_text(*((LOCKS, locks) if known else (BREAKPOINTS, view.texts[BREAKPOINTS])))
 
     def _tick(self) -> None:
         try:
@@ -245,7 +275,7 @@ class DebuggerApp(App[None]):
     def action_begin(self, key: str) -> None:
         """The command that a key begins, with the place under the cursor where it wants one."""
         text = STARTED[key]
-        if key == "a" and self._code.address is not None:
+        if key in "aB" and self._code.address is not None:
             text += f"{self._code.address:#x} "
         if key == "t":
             self._lower.choose(CONSOLE)

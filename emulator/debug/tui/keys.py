@@ -29,10 +29,19 @@ MOVES = (
     Move("n", "n", "nexti", "reverse-nexti", "over calls", ("next", "reverse-next"), shifted="N"),
     Move("o", "o", "nexti", "reverse-nexti", "one instruction, over calls", shifted="O"),
     Move("f", "f", "finish", "reverse-finish", "until this function returns", shifted="F"),
+    Move("p", "p", "step-path", "reverse-step-path", "where a named path begins or ends", shifted="P"),
     Move("c", "c", "continue", "reverse-continue", "until something stops it", shifted="C"),
 )
 
-STARTED = {"g": "goto ", "a": "assemble ", "e": "set $", "w": "watch ", "x": "x/8g ", "t": "type "}
+STARTED = {
+    "B": "break ",
+    "g": "goto ",
+    "a": "assemble ",
+    "e": "set $",
+    "w": "watch ",
+    "x": "x/8g ",
+    "t": "type ",
+}
 """Keys that open the command line with the beginning of a command."""
 
 HELP = "\n".join(
@@ -45,7 +54,7 @@ HELP = "\n".join(
         ),
         "  u        until a hart comes to the cursor",
         "Places and breakpoints:",
-        "  b        breakpoint at the cursor, or away with it",
+        "  b        breakpoint at the cursor, or away with it    B   if, hart, space",
         "  g        goto N, start or end        w   watch an address",
         "  h H 0-9  look at the next, the previous, that hart",
         "  d        source or disassembly       .   back to the pc",
@@ -53,7 +62,7 @@ HELP = "\n".join(
         "  e  edit a register    a  assemble at the cursor    t  type at the console",
         "The rest:",
         "  Tab Shift-Tab   panes; arrows, PgUp, PgDn, Home, End in one",
-        "  < >             pane below: output, console, stack, descriptors, locks, ...",
+        "  < >             pane below: output, console, stack, backtrace, locks, ...",
         "  : or Enter      command line: Tab completes, Up and Down: history",
         "  Ctrl-C          stops what runs       q   quit",
         "All commands: `help` on the command line.          Esc or ? leaves this page.",

@@ -9,9 +9,9 @@ import re
 from rich.text import Text
 
 from emulator.debug.tui.pane import Pane
-from emulator.debug.tui.view import COMMANDS
+from emulator.debug.tui.view import COMMANDS, STACK
 
-OUTPUT, CONSOLE, STACK = "Output", "Console", "Stack"
+OUTPUT, CONSOLE = "Output", "Console"
 PANES = (OUTPUT, CONSOLE, STACK, *COMMANDS)
 _MOST_LINES = 10_000
 _CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -26,7 +26,13 @@ class LowerPane(Pane):
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._open_line = False  # the console's last line has not ended
         self.chosen = OUTPUT
+        self._names: tuple[str, ...] = PANES
         self._title()
+
+    def leave_out(self, names: tuple[str, ...]) -> None:
+        """Those are shown elsewhere."""
+        self._names = tuple(name for name in PANES if name not in names)
+        self.choose(self.chosen if self.chosen in self._names else OUTPUT)
 
     def say(self, lines: list[str]) -> None:
         """What a command printed."""
@@ -53,7 +59,7 @@ class LowerPane(Pane):
 
     def turn(self, by: int) -> None:
         """To the next one, or the previous."""
-        self.chosen = PANES[(PANES.index(self.chosen) + by) % len(PANES)]
+        self.chosen = self._names[(self._names.index(self.chosen) + by) % len(self._names)]
         self._title()
         self.to_end()
 
@@ -75,7 +81,7 @@ class LowerPane(Pane):
             self.to_end()
 
     def _title(self) -> None:
-        names = (f"[reverse]{name}[/reverse]" if name == self.chosen else name for name in PANES)
+        names = (f"[reverse]{name}[/reverse]" if name == self.chosen else name for name in self._names)
         self.border_title = " ".join(names) + "  < >"
 
     def count(self) -> int:
@@ -83,3 +89,23 @@ class LowerPane(Pane):
 
     def line(self, index: int, width: int) -> Text:
         return Text(self._texts[self.chosen][index].expandtabs(8))
+
+
+class SidePane(Pane):
+    """A text beside the lower part, where the screen has room."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._lines: tuple[str, ...] = ()
+
+    def show_text(self, title: str, lines: tuple[str, ...]) -> None:
+        """Another text."""
+        self.border_title = title
+        self._lines = lines
+        self.refresh()
+
+    def count(self) -> int:
+        return len(self._lines)
+
+    def line(self, index: int, width: int) -> Text:
+        return Text(self._lines[index])

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from emulator.debug.commands.interpreter import Interpreter
+from emulator.debug.frames import stack
 from emulator.debug.records import Position, StopKind
 from emulator.debug.registers import read
 from emulator.debug.tui.listing import Listing, listing
@@ -16,22 +18,25 @@ _CSRS = (
     "sstatus", "sepc", "scause", "stval", "sie", "sip", "stvec", "sscratch", "satp",
 )  # fmt: skip
 MODES = {0: "U", 1: "S", 3: "M"}
+STACK, BACKTRACE, LOCKS, BREAKPOINTS = "Stack", "Backtrace", "Locks", "Breakpoints"
+FRAMES = "Frames"  # the backtrace in narrow lines
 COMMANDS = {
+    BACKTRACE: "backtrace",
     "Descriptors": "info descriptors",
-    "Locks": "info locks",
+    LOCKS: "info locks",
     "Processes": "info processes",
-    "Breakpoints": "info breakpoints",
+    BREAKPOINTS: "info breakpoints",
 }
 """Panes of the lower part that show what a command says."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """source: not disassembly; address: the code there, None for the pc; lower: the text that is open."""
+    """source: not disassembly; address: the code there, None for the pc; texts: those that are open."""
 
     source: bool
     address: int | None
-    lower: str
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class HartView:
 
 @dataclass(frozen=True)
 class View:
-    """hart: the one that is looked at; registers: (name, value) of it; checkpoints: their steps; text: of the
-    lower pane that was asked for."""
+    """hart: the one that is looked at; registers: (name, value) of it; checkpoints: their steps; texts:
+    those that were asked for, by name."""
 
     hart: int
     harts: tuple[HartView, ...]
@@ -61,7 +66,7 @@ class View:
     head: Position
     checkpoints: tuple[int, ...]
     stop: StopKind
-    text: tuple[str, ...]
+    texts: dict[str, tuple[str, ...]]
 
 
 def gather(interpreter: Interpreter, request: Request) -> View:
@@ -80,7 +85,7 @@ def gather(interpreter: Interpreter, request: Request) -> View:
         session.head,
         tuple(each.step for each in session.history.checkpoints),
         session.stop.kind,
-        _lower(interpreter, request.lower),
+        {name: _text(interpreter, name) for name in request.texts},
     )
 
 
@@ -99,12 +104,24 @@ def _hart(interpreter: Interpreter, number: int) -> HartView:
     )
 
 
-def _lower(interpreter: Interpreter, pane: str) -> tuple[str, ...]:
-    if pane == "Stack":
+def _text(interpreter: Interpreter, name: str) -> tuple[str, ...]:
+    if name == STACK:
         return _stack(interpreter)
-    if pane in COMMANDS:
-        return tuple(interpreter.captured(COMMANDS[pane]).splitlines())
+    if name == FRAMES:
+        return _frames(interpreter)
+    if name in COMMANDS:
+        return tuple(interpreter.captured(COMMANDS[name]).splitlines())
     return ()
+
+
+def _frames(interpreter: Interpreter) -> tuple[str, ...]:
+    lines = []
+    for number, frame in enumerate(stack(interpreter.session, interpreter.symbols, interpreter.hart).frames):
+        line = interpreter.symbols.line(frame.within)
+        place = f"  {PurePath(line[0]).name}:{line[1]}" if line is not None else ""
+        trap = "  (a trap came)" if frame.how == "trap" else ""
+        lines.append(f"#{number:<2} {interpreter.symbols.name(frame.pc)}{place}{trap}")
+    return tuple(lines)
 
 
 def _stack(interpreter: Interpreter) -> tuple[str, ...]:
