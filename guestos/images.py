@@ -71,13 +71,17 @@ def user_images() -> list[Image]:
     ]
 
 
-def unix_images() -> list[Image]:
-    """The UNIX programs, in C: one source in user/bin/ each, and all of user/bin/lib/."""
-    library = (
+def _unix_library() -> tuple[Path, ...]:
+    return (
         GUESTOS / "user/lib/system_calls.S",
         *_sources("user/bin/lib"),
         *sorted((GUESTOS / "user/bin/lib").glob("*.c")),
     )
+
+
+def unix_images() -> list[Image]:
+    """The UNIX programs, in C: one source in user/bin/ each, and all of user/bin/lib/."""
+    library = _unix_library()
     return [
         Image(f"user/bin/{source.stem}.elf", (*library, source), GUESTOS / "user/link.ld")
         for source in sorted((GUESTOS / "user/bin").glob("*.c"))
@@ -91,6 +95,17 @@ def measure_images() -> list[Image]:
         Image(f"measure/{source.stem}.elf", (*library, source), GUESTOS / "measure/link.ld")
         for source in _sources("measure")
     ]
+
+
+def contention_image() -> Image:
+    """The program whose processes read all at once, in C: measure/contention/reads.c, and all of
+    user/bin/lib/.
+    """
+    return Image(
+        "measure/reads.elf",
+        (*_unix_library(), GUESTOS / "measure/contention/reads.c"),
+        GUESTOS / "user/link.ld",
+    )
 
 
 def alternative_images() -> list[Image]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import linear_regression
 
+from emulator.cycles.contention import Crowd, measure_crowd
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import IDEAL, Model
 from emulator.cycles.oracle import Findings, Oracle
@@ -66,12 +67,14 @@ class Residence:
 class ProtocolRuns:
     """locks: atomics that the cheapest call of a 1-byte read executes, by the path's name.
 
-    generated: costs where the read of each opening is code of its own.  consoles: what the programs of the
-    report print, by the way in which they were run.  streams: a file that is not in memory, read by each of
-    streams.VARIANTS.
+    crowd, crowd_on_one_file: reads on many harts at once, of a file each, and of one file.  generated: costs
+    where the read of each opening is code of its own.  consoles: what the programs of the report print, by
+    the way in which they were run.
     """
 
     locks: Mapping[str, int]
+    crowd: Crowd
+    crowd_on_one_file: Crowd
     waiting: Residence
     spinning: Residence
     leaving: Residence
@@ -106,6 +109,9 @@ def run_protocol(
     progress("the programs, with generated code")
     generated = _run(built.kernel, small, models, "code=generated")
     consoles["generated"] = _said(generated)
+    progress("readers all at once")
+    crowd = measure_crowd(built.kernel, directory, models, one_file=False)
+    crowd_on_one_file = measure_crowd(built.kernel, directory, models, one_file=True)
     progress("readers in their disk accesses")
     waiting = measure_residence(built.kernel, occupy, models, "")
     spinning = measure_residence(built.kernel, occupy, models, "blocked=no")
@@ -123,6 +129,8 @@ def run_protocol(
             for cost in counted.costs
             if cost.parameters == {"bytes": 1} and not cost.step
         },
+        crowd=crowd,
+        crowd_on_one_file=crowd_on_one_file,
         waiting=waiting,
         spinning=spinning,
         leaving=leaving,

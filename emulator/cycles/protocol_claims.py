@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import median
 
 from emulator.cycles.claims import Claim, Costs, NotMeasured
+from emulator.cycles.contention import CROWDS, Crowd
 from emulator.cycles.paths import PathCost
 from emulator.cycles.protocol import ProtocolRuns
 from emulator.cycles.streams import VARIANTS
 from emulator.errors import ReplugError
 
 A5_LIMIT = 1.0
+HARTS = ", ".join(map(str, CROWDS))
 A7_TOLERANCE = 0.01
 AHEAD_FASTER = 1.5  # a cold file is read so many times faster ahead than not
 FLAT = 10  # a wait that does not follow the residence is at least so many times shorter than one that does
@@ -45,6 +48,27 @@ def _locks(_costs: Costs, _model: str, runs: ProtocolRuns) -> tuple[str, bool]:
     if specialised is None or generic is None:
         raise NotMeasured("no 1-byte read of both kinds")
     return f"{specialised / 2:g} (generic: {generic / 2:g})", specialised == 0 < generic
+
+
+def _savings(crowd: Crowd, model: str) -> str:
+    saving, generic, specialised = (
+        ", ".join(f"{number:,.0f}" for number in numbers)
+        for numbers in (crowd.saving(model), crowd.generic[model], crowd.specialised[model])
+    )
+    return f"{saving} ({generic} less {specialised})"
+
+
+def _crowd(_costs: Costs, model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    """Harts that do not meet save what one saves: then the saving stays, but it must not fall."""
+    saving = runs.crowd.saving(model)
+    grows = all(fewer <= more for fewer, more in pairwise(saving))
+    return _savings(runs.crowd, model), grows and 0 < saving[0] < saving[-1]
+
+
+def _crowd_on_one_file(_costs: Costs, model: str, runs: ProtocolRuns) -> tuple[str, bool]:
+    """Whoever has the inode's lock keeps the others waiting; only a reader alone must have something of it."""
+    crowd = runs.crowd_on_one_file
+    return _savings(crowd, model), crowd.saving(model)[0] > 0
 
 
 def _residence(_costs: Costs, _model: str, runs: ProtocolRuns) -> tuple[str, bool]:
@@ -126,6 +150,20 @@ _CLAIMS: tuple[tuple[str, str, str, str, _Measure], ...] = (
         _generated,
     ),
     ("A6", "locks that a 1-byte specialised read takes", "locks can be omitted", "0", _locks),
+    (
+        "A6b",
+        f"what a read of a file of its own saves when {HARTS} harts read at once, spinning included",
+        "locks can be quite slow on shared memory multiprocessors",
+        "grows",
+        _crowd,
+    ),
+    (
+        "A6c",
+        "the same when all read one file, by the level for shared files, which locks the inode",
+        "",
+        "as it is; alone, cheaper",
+        _crowd_on_one_file,
+    ),
     (
         "A7",
         "replugger's wait over the reader's residence, in virtual time",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emulator import MachineOptions
+from emulator.cycles.contention import CROWDS, Crowd
 from emulator.cycles.models import IDEAL
 from emulator.cycles.protocol import ProtocolRuns, measure_residence, run_protocol
 from emulator.cycles.protocol_claims import protocol_claims
@@ -54,7 +55,7 @@ def test_claims_hold(runs: ProtocolRuns, built: Built, small: Path) -> None:
     options = MachineOptions(harts=4, quantum=200, disk=small, bootargs=SCENARIO)
     costs = run_image(built.kernel, options, [IDEAL]).costs
     claims = {claim.id: claim for claim in protocol_claims(costs, ["ideal"], runs)}
-    assert set(claims) == {"A5", "A5b", "A6", "A7", "A7b", "A7c", "A9", "A10", "A12"}
+    assert set(claims) == {"A5", "A5b", "A6", "A6b", "A6c", "A7", "A7b", "A7c", "A9", "A10", "A12"}
     assert [claim.id for claim in claims.values() if not claim.holds] == []
 
 
@@ -63,6 +64,8 @@ def test_claims_can_fail(runs: ProtocolRuns) -> None:
     wrong = replace(
         runs,
         locks={"specialised read": 1, "generic read": 12},
+        crowd=replace(runs.crowd, generic=runs.crowd.specialised),
+        crowd_on_one_file=Crowd(runs.crowd_on_one_file.specialised, runs.crowd_on_one_file.generic),
         waiting=runs.spinning,
         spinning=replace(runs.spinning, pairs=tuple((x, 2 * x) for x, _ in runs.spinning.pairs)),
         leaving=runs.waiting,
@@ -81,6 +84,23 @@ def test_waiting_is_for_the_disk(runs: ProtocolRuns) -> None:
     assert runs.spinning.spin["ideal"].median > 50_000
     assert runs.waiting.spin["ideal"].max < 5_000
     assert max(runs.leaving.waits) < 10_000
+
+
+def test_only_locks_are_met(runs: ProtocolRuns) -> None:
+    """Whoever takes no lock waits for nobody: the same cost on any number of harts."""
+    specialised = runs.crowd.specialised["ideal"]
+    assert max(specialised) - min(specialised) < 1
+    assert len(runs.crowd.generic["ideal"]) == len(CROWDS)
+    alone, crowded = runs.crowd.generic["ideal"][0], runs.crowd.generic["ideal"][-1]
+    assert alone < crowded < 2 * alone
+
+
+def test_a_saving_that_falls_is_told(runs: ProtocolRuns) -> None:
+    generic = runs.crowd.generic["ideal"]
+    for wrong in ((*generic[:2], generic[1] - 1, generic[3]), (generic[0],) * len(CROWDS)):
+        crowd = replace(runs.crowd, generic={"ideal": wrong})
+        claims = {claim.id: claim for claim in protocol_claims([], ["ideal"], replace(runs, crowd=crowd))}
+        assert not claims["A6b"].holds
 
 
 def test_ladder(built: Built, small: Path) -> None:
