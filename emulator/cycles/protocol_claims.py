@@ -66,7 +66,7 @@ def _crowd(_costs: Costs, model: str, runs: ProtocolRuns) -> tuple[str, bool]:
 
 
 def _crowd_on_one_file(_costs: Costs, model: str, runs: ProtocolRuns) -> tuple[str, bool]:
-    """Whoever has the inode's lock keeps the others waiting; only a reader alone must have something of it."""
+    """Whoever has the inode's lock keeps the others waiting: only a reader alone must save something."""
     crowd = runs.crowd_on_one_file
     return _savings(crowd, model), crowd.saving(model)[0] > 0
 
