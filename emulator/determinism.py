@@ -22,7 +22,8 @@ class Verdict:
     """What came out.
 
     outcome: how the first run ended; instructions: how many it ran; state_hash: of the first machine at that
-    point; difference: the first one found, with its place, None when there was none.
+    point; difference: the first one found, with its place, None when there was none. The machines then stand
+    where it came up, if it came up again when they were run again from before.
     """
 
     outcome: Outcome
@@ -42,33 +43,86 @@ def check_determinism(
     max_instructions: int | None = None,
     chunk: int = CHUNK,
     pause: Pause | None = None,
+    again: Callable[[], object] = lambda: None,
 ) -> Verdict:
     """Run two fresh machines to their end, `chunk` instructions at a time, and compare them after each.
 
     consoles: what each has written so far (or a digest of that), compared too: machines do not keep it.
     max_instructions: stop after so many; pause: called now and then, may raise an exception.
+    again: called before a part is run again to find the place of a difference: its output has been there.
     """
-    number = 0
+    if first.state_hash() != second.state_hash():
+        difference = f"before the first instruction: {_difference(first, second)}"
+        return Verdict(Outcome("limit", 0), first.engine.total_instret, first.state_hash(), difference)
     while True:
-        number += 1
+        start = _Both(first, second)
         before = first.engine.total_instret
         left = chunk if max_instructions is None else min(chunk, max_instructions - before)
         end = before + left
         outcomes = run_in_steps(first, end, pause), run_in_steps(second, end, pause)
-        difference = _compare(first, second, outcomes, consoles())
+        found = _compare(first, second, outcomes, consoles())
         done = first.engine.total_instret
-        if difference is not None:
-            difference = f"chunk {number} (instructions {before:,} to {done:,}): {difference}"
+        if found is not None:
+            found = f"instructions {before:,} to {done:,}: {found}"
+            if first.state_hash() != second.state_hash():
+                again()
+                found = (
+                    start.narrow(end, pause) or f"{found} (which did not come again, run again from there)"
+                )
         ended = outcomes[0].reason != "limit" or (max_instructions is not None and done >= max_instructions)
-        if difference is not None or ended:
-            return Verdict(outcomes[0], done, first.state_hash(), difference)
+        if found is not None or ended:
+            return Verdict(outcomes[0], first.engine.total_instret, first.state_hash(), found)
+
+
+class _Both:
+    """Two machines whose states are equal, and the way back to there."""
+
+    def __init__(self, first: Machine, second: Machine) -> None:
+        self._machines = first, second
+        self._keep()
+
+    def _keep(self) -> None:
+        for machine in self._machines:
+            machine.engine.drop_snapshots()
+        self._snapshots = [machine.snapshot() for machine in self._machines]
+
+    def _equal_at(self, end: int, pause: Pause | None) -> bool:
+        """Whether they are at `end` when they come there from the last place where they were."""
+        for machine, snapshot in zip(self._machines, self._snapshots, strict=True):
+            machine.restore(snapshot)
+            run_in_steps(machine, end, pause)
+        first, second = self._machines
+        return first.state_hash() == second.state_hash()
+
+    def narrow(self, end: int, pause: Pause | None) -> str | None:
+        """Run to the first difference up to `end`, which it names; None when there is none this time."""
+        if self._equal_at(end, pause):
+            return None
+        first, second = self._machines
+        for machine, snapshot in zip(self._machines, self._snapshots, strict=True):
+            machine.restore(snapshot)
+        equal = first.engine.total_instret
+        while end - equal > 1:
+            middle = (equal + end) // 2
+            if self._equal_at(middle, pause):
+                equal = first.engine.total_instret
+                self._keep()
+            else:
+                end = middle
+        if self._equal_at(end, pause):
+            return None
+        return f"instructions {equal:,} to {first.engine.total_instret:,}: {_difference(first, second)}"
+
+
+def _difference(first: Machine, second: Machine) -> str:
+    return next(differences(first, second), "the schedule differs")
 
 
 def _compare(
     first: Machine, second: Machine, outcomes: tuple[Outcome, Outcome], consoles: tuple[bytes, bytes]
 ) -> str | None:
     if first.state_hash() != second.state_hash():
-        return next(differences(first, second), "the schedule differs")
+        return _difference(first, second)
     if outcomes[0] != outcomes[1]:
         return f"one run ended with {outcomes[0]}, the other with {outcomes[1]}"
     if consoles[0] != consoles[1]:
@@ -77,7 +131,7 @@ def _compare(
 
 
 class ConsoleDigest:
-    """Takes console output, passes it on if there is somewhere to, and keeps its digest."""
+    """Takes console output, passes it on if there is somewhere to (until `mute`), and keeps its digest."""
 
     def __init__(self, following: Console | None = None) -> None:
         self._digest = hashlib.sha256()
@@ -87,6 +141,10 @@ class ConsoleDigest:
         self._digest.update(data)
         if self._following is not None:
             self._following(data)
+
+    def mute(self) -> None:
+        """Pass nothing on any more."""
+        self._following = None
 
     def value(self) -> bytes:
         return self._digest.digest()

@@ -94,7 +94,11 @@ class _Job:
     metavar="N",
     help="Stop at the first block border after so many, over all harts.",
 )
-@click.option("--check-determinism", is_flag=True, help="Run it twice, side by side, and compare all state.")
+@click.option(
+    "--check-determinism",
+    is_flag=True,
+    help="Run it twice, side by side, and name the first difference of all state.",
+)
 @click.option("--replay", "token", metavar="TOKEN", help="Repeat the run that TOKEN (or @FILE) names.")
 @click.option(
     "--save-snapshot",
@@ -389,8 +393,9 @@ def _check(job: _Job) -> int:
                 job.saved.restore(machine)
             machine.type(data)
         verdict = check_determinism(
-            first, second, lambda: (shown.value(), unseen.value()), job.max_instructions, pause=signals.check
-        )
+            first, second, lambda: (shown.value(), unseen.value()), job.max_instructions, pause=signals.check,
+            again=shown.mute,
+        )  # fmt: skip
         if job.json_file is not None:
             token = Token.of(
                 first, verdict.instructions if verdict.outcome.reason == "limit" else None
