@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.gdb_mi import Gdb, Server
+from tests.guest.trap_program import STACK, TRAPS
 
 Guest = Callable[[str], Path]
 HostTool = Callable[[str, str], str]
@@ -141,6 +142,28 @@ def test_finish_and_next(client: Gdb) -> None:
     assert client.value("$pc") == leaf + 2
     client.resume("reverse-stepi")
     assert client.value("$pc") == leaf
+
+
+def _traps(client: Gdb) -> int:
+    found = re.search(r"([0-9,]+) traps", client.run("monitor info harts"))
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+def test_next_passes_over_interrupts_and_environment_calls(gdb: str, guest: Guest) -> None:
+    with Server(str(guest(TRAPS + STACK)), "--quantum", "13") as server, Gdb(gdb, server.port) as client:
+        client.run("tbreak work")
+        client.resume("continue")
+        before = _traps(client)
+        for _ in range(60):
+            client.resume("next")
+            assert client.value("$priv") == 0, client.run("bt")
+        assert _traps(client) > before + 3
+        client.run("break handler")
+        for _ in range(60):
+            if "breakpoint-hit" in client.resume("next"):
+                break
+        assert client.value("$priv") == 3
 
 
 def test_interrupt(client: Gdb) -> None:

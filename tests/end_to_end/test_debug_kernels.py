@@ -306,7 +306,7 @@ def test_linux(tmp_path: Path) -> None:
         continue
         backtrace
         finish
-        tbreak do_sys_openat2
+        tbreak ksys_write
         continue
         backtrace
         stepi 3
@@ -322,5 +322,5 @@ def test_linux(tmp_path: Path) -> None:
     interrupt, call = backtraces(said)
     place = interrupt.index("handle_exception")
     assert interrupt[0] == "handle_riscv_irq" and interrupt[place + 1].startswith("!")
-    assert call[0] == "do_sys_openat2" and call[-2] == "handle_exception" and call[-1].startswith("!")
+    assert call[0] == "ksys_write" and call[-2] == "handle_exception" and call[-1].startswith("!")
     assert "is about to be written" in said

@@ -9,6 +9,7 @@ from emulator.debug.gdb.packets import Handler
 from emulator.debug.gdb.threads import Threads
 from emulator.debug.records import Stop, StopKind
 from emulator.debug.session import DebugSession
+from emulator.debug.traps import over_traps
 
 Resume = Callable[[], Stop]
 """Lets the machine run until it stops."""
@@ -55,15 +56,19 @@ class Running:
         action = actions[hart]
         if action[0] == "r":
             start, end = (int(part, 16) for part in action[1:].split(","))
-            self._run(lambda: self._range(step, hart, start, end))
+            over = step if step == session.step_hart_alone else lambda hart: over_traps(session, hart)
+            self._run(lambda: self._range(over, hart, start, end))
         else:
             self._run(lambda: step(hart))
 
     def _range(self, step: Callable[[int], Stop], hart: int, start: int, end: int) -> Stop:
-        """Step until the hart has left the range, as GDB does to finish a line."""
+        """Step until the hart has left the range, as GDB does to finish a line: interrupts and calls of the
+        kernel do not leave it, or `next` would end in their handlers."""
         while True:
             stop = step(hart)
-            if stop.kind is not StopKind.STEP or not start <= self._session.engine.get_pc(hart) < end:
+            if stop.kind is not StopKind.STEP or stop.hart != hart:
+                return stop
+            if not start <= self._session.engine.get_pc(hart) < end:
                 return stop
 
     def _some(self, harts: list[int]) -> Resume:
