@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from emulator.cli.common import check_json_target, say, write_json, write_text
 from emulator.cli.guest import guest_directory
 from emulator.cycles.alternatives import HARTS, Alternative, measure_all, models_of, problems
-from emulator.cycles.alternatives_output import alternatives_table, as_csv, as_dict, check_plot, plot
+from emulator.cycles.alternatives_output import alternatives_table, as_csv, as_dict
+from emulator.cycles.alternatives_plot import check_plot, plot
 from emulator.cycles.models import Model
 from emulator.cycles.table import print_models
 from emulator.engine.build import build_engine

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The comparison of the alternatives as a table, as JSON, as CSV and as a plot."""
+"""The comparison of the alternatives as a table, as JSON and as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -14,9 +12,13 @@ from emulator.cycles.alternatives import PAPER_SCHEME, Alternative, crossover, p
 from emulator.cycles.csv_table import table
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import Model
-from emulator.errors import ReplugError
 
-_RANGE = [10 ** (exponent / 20) for exponent in range(101)]  # calls per replacement: 1 to 100,000
+_CAPTION = (
+    "call: from the caller's jump to its return, all harts calling at once. idle, occupied, in I/O: a "
+    "replacement while nobody calls, while the others are inside now and then, while one waits inside for "
+    "20 us. on others: what its interrupts (IPIs) cost the other harts. cheaper than the flag at: calls per "
+    "replacement."
+)
 
 
 def _median(spread: Spread | None) -> str:
@@ -41,7 +43,7 @@ def alternatives_table(rows: Sequence[Alternative], model: Model) -> Table:
     """One model's table: a line for each scheme and number of harts."""
     result = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True,
-        title=f"Replaceable code, {model.name}: cycles",
+        title=f"Replaceable code, {model.name}: cycles", caption=_CAPTION, caption_justify="left",
     )  # fmt: skip
     result.add_column("scheme", no_wrap=True)
     for name in ("harts", "instr.", "atomics", "fences", "call"):
@@ -130,65 +132,3 @@ def as_csv(rows: Sequence[Alternative]) -> str:
                 "" if calls is None else f"{calls:.2f}", row.violations,
             ])  # fmt: skip
     return table(header, lines)
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 (optional)
-    except ImportError:
-        raise ReplugError("--plot: matplotlib is not installed (pip install 'replug[plot]')") from None
-    mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "replug"  # equal figures give equal files
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
-    return plt
-
-
-def check_plot(file: Path | None) -> None:
-    """ReplugError if that plot could not be made: better now than after all the runs."""
-    if file is None:
-        return
-    if file.suffix not in (".svg", ".png"):
-        raise ReplugError(f"--plot {file}: the name of an .svg or a .png file is needed")
-    _pyplot()
-
-
-def plot(rows: Sequence[Alternative], models: Sequence[Model], file: Path) -> None:
-    """Cycles a call, its share of the replacement included, over the calls per replacement: one panel a model
-    (across) and number of harts (down).  Where two lines cross, the schemes are worth the same.
-    """
-    plt = _pyplot()
-    harts = sorted({row.harts for row in rows})
-    figure, axes = plt.subplots(
-        len(harts), len(models), figsize=(5.2 * len(models), 3.6 * len(harts)),
-        sharex=True, squeeze=False, layout="constrained",
-    )  # fmt: skip
-    for down, count in enumerate(harts):
-        for across, model in enumerate(models):
-            panel = axes[down][across]
-            panel.set_title(f"{model.name}, {count} hart{'s' if count > 1 else ''}", fontsize=10)
-            panel.set_xscale("log")
-            panel.set_yscale("log")
-            for index, row in enumerate(row for row in rows if row.harts == count):
-                totals = [row.total(model.name, calls) for calls in _RANGE]
-                style = dict(color=f"C{index % 10}", linestyle="-" if index < 10 else "--", linewidth=1.2)
-                if None in totals:
-                    panel.axhline(row.costs[model.name].call.median, label=f"{row.title} (never replaced)",
-                                  color="black", linewidth=0.8, linestyle=":")  # fmt: skip
-                    continue
-                label = f"{row.title} (unsafe)" if row.is_unsafe else row.title
-                if row.scheme == PAPER_SCHEME:
-                    style |= dict(color="black", linewidth=2.2)
-                panel.plot(_RANGE, totals, label=label, **style)
-            if across == 0:
-                panel.set_ylabel("cycles a call, replacement shared out")
-            if down == len(harts) - 1:
-                panel.set_xlabel("calls per replacement")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
-    try:
-        figure.savefig(file, dpi=120, metadata={"Date": None} if file.suffix == ".svg" else None)
-    except OSError as error:
-        raise ReplugError(f"{file}: {error.strerror or error}") from None
-    finally:
-        plt.close(figure)

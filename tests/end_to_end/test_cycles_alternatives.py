@@ -37,6 +37,7 @@ def test_forms_agree(replug: Replug, tmp_path: Path) -> None:
     if HAS_MATPLOTLIB:
         text = (tmp_path / "plot.svg").read_text()
         assert "<svg" in text
+        assert all(f"<!-- {title}" in text for title in SCHEMES.values())  # the legend's
 
 
 @pytest.mark.parametrize(
