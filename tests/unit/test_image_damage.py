@@ -45,6 +45,8 @@ def read_all(raw: bytes, path: Path) -> None:
         for address in (image.entry, 0x80000002, 0):
             image.symbol_at(address)
             image.line_at(address)
+            image.function_at(address)
+            image.unwind_at(address)
     except ToolchainError as error:
         assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
 

@@ -15,6 +15,7 @@ from emulator.engine import PAGE_SIZE, Access
 from toolchain.disassemble import disassemble
 
 _BEFORE, _AFTER = 512, 1024  # bytes of disassembly in front of and behind a place
+_MOST_ABOVE = 4  # directories above an image in which its source may be
 _LONGEST_FILE = 100_000  # lines
 
 
@@ -142,11 +143,10 @@ def _source(interpreter: Interpreter, address: int) -> Listing | None:
     if place is None:
         return None
     name, current = place
-    image = interpreter.session.machine.image
     roots = [Path.cwd(), Path(guestos.__file__).parent]
-    if image is not None:
-        roots.append(image.path.parent)
-    text = _text(name, tuple(roots))
+    for image, _ in symbols.files:  # names are relative to where it was built: often above it
+        roots += list(image.path.resolve().parents)[:_MOST_ABOVE]
+    text = _text(name, tuple(dict.fromkeys(roots)))
     if not 0 < current <= len(text):
         return None
     harts: dict[int, tuple[int, ...]] = {}
