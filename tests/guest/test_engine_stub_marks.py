@@ -64,6 +64,11 @@ value_sum:
 many: nop
     nop
     nop
+vary:
+    andi t2, s2, 3
+2:  addi t2, t2, -1
+    bgez t2, 2b
+end_vary:
     j loop
 done: wfi
     .balign 4
@@ -88,6 +93,7 @@ MARKS = (
     ("begin_fault", BEGIN, 5, 0, 0), ("end_fault", VALUE, 5, 27, A5), ("end_fault", END, 5, 0, 0),
     ("before_fault", BEGIN, 6, 0, 0), ("after_fault", END, 6, 0, 0),
     ("after_fault", BEGIN, 7, 0, 0), ("value_sum", VALUE, 7, 28, A4), ("value_sum", END, 7, 0, 0),
+    ("vary", BEGIN, 8, 0, 0), ("end_vary", END, 8, 0, 0),
     *((("many", BEGIN, 30 + i, 0, 0)) for i in range(9)), *((("many", END, 38 - i, 0, 0)) for i in range(9)),
 )  # fmt: skip
 
@@ -155,6 +161,7 @@ def test_what_each_call_costs(guest: Guest, calls_only: int) -> None:
             counts[cost] = counts.get(cost, 0) + calls
     assert costs == {
         1: {8: 300}, 2: {8: 300}, 3: {13: 300}, 4: {2: 300}, 5: {2 + handler: 300}, 7: {2: 300},
+        8: {3: 74, 5: 75, 7: 75, 9: 75},
         **{name: {0: 299} for name in range(30, 39)},
     }  # fmt: skip
 
@@ -221,6 +228,8 @@ work:
     c.addi a0, 31
     c.li a1, -1
     c.addi a1, -20
+    c.li a2, 7
+    c.add a2, s1
 value_moved: nop
     wfi
 """)
@@ -229,5 +238,7 @@ value_moved: nop
     engine.mark(place(image, "value_moved"), VALUE, 1, 20, A0)
     engine.mark(place(image, "value_moved"), VALUE, 1, 21, A1)
     engine.mark(place(image, "value_moved"), END, 1)
-    [row] = finished(engine)
-    assert row.parameters == {20: 99, 21: 2**64 - 21}
+    engine.mark(place(image, "work"), BEGIN, 2)
+    engine.mark(place(image, "value_moved"), VALUE, 2, 22, A2)
+    engine.mark(place(image, "value_moved"), END, 2)
+    assert [row.parameters for row in finished(engine)] == [{20: 99, 21: 2**64 - 21}, {22: 107}]
