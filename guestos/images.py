@@ -57,11 +57,6 @@ def kernel_image() -> Image:
     return Image("kernel.elf", _sources("kernel"), GUESTOS / "link.ld")
 
 
-def counter_kernel_image() -> Image:
-    """The kernel with an inside-counter in the place of the inside-flag."""
-    return Image("kernel-counter.elf", _sources("kernel"), GUESTOS / "link.ld", (("REPLUG_COUNTER", "1"),))
-
-
 def user_images() -> list[Image]:
     """The programs in assembly: one source in user/ each, and all of user/lib/."""
     library = _sources("user/lib")

@@ -16,6 +16,7 @@ from emulator.cycles.models import IDEAL, Model
 from emulator.cycles.oracle import Findings, Oracle
 from emulator.cycles.paths import PathCost, PathWatch
 from emulator.cycles.scenario import Run, checksums, run_image
+from emulator.cycles.server import Served, measure_server
 from emulator.cycles.streams import VARIANTS, Stream, measure_stream
 from emulator.engine import Pipeline
 from emulator.errors import ReplugError
@@ -68,8 +69,9 @@ class ProtocolRuns:
     """locks: atomics that the cheapest call of a 1-byte read executes, by the path's name.
 
     crowd, crowd_on_one_file: reads on many harts at once, of a file each, and of one file.  generated: costs
-    where the read of each opening is code of its own.  consoles: what the programs of the report print, by
-    the way in which they were run.
+    where each opening has a read of its own; counter: with an inside-counter; ladder: with three levels.
+    consoles: what the programs of the report print, by the way in which they were run.  streams: a file that
+    is not in memory, read by each of streams.VARIANTS.  served: a read by way of a server process.
     """
 
     locks: Mapping[str, int]
@@ -80,8 +82,11 @@ class ProtocolRuns:
     leaving: Residence
     oracle: Findings
     generated: Sequence[PathCost]
+    counter: Sequence[PathCost]
     consoles: Mapping[str, tuple[str, ...]]
     streams: Mapping[str, Stream]
+    ladder: Sequence[PathCost]
+    served: Served
 
 
 def run_protocol(
@@ -100,18 +105,23 @@ def run_protocol(
     for name, arguments, quantum in (
         ("generic", "levels=-", QUANTUM),
         ("replugged once", "again=no", QUANTUM),
-        ("at three levels", "levels=ews", QUANTUM),
         ("prefetching", "levels=pe", QUANTUM),
         ("otherwise interleaved", "", 61),
     ):
         progress(f"the programs, {name}")
         consoles[name] = _said(_run(built.kernel, small, [IDEAL], arguments, quantum))
+    progress("the programs, at three levels")
+    ladder = _run(built.kernel, small, models, "levels=ews")
+    consoles["at three levels"] = _said(ladder)
     progress("the programs, with generated code")
     generated = _run(built.kernel, small, models, "code=generated")
     consoles["generated"] = _said(generated)
     progress("readers all at once")
     crowd = measure_crowd(built.kernel, directory, models, one_file=False)
     crowd_on_one_file = measure_crowd(built.kernel, directory, models, one_file=True)
+    progress("the programs, with an inside-counter")
+    counter = _run(built.kernel, small, models, "inside=counter")
+    consoles["inside-counter"] = _said(counter)
     progress("readers in their disk accesses")
     waiting = measure_residence(built.kernel, occupy, models, "")
     spinning = measure_residence(built.kernel, occupy, models, "blocked=no")
@@ -122,7 +132,7 @@ def run_protocol(
         name: measure_stream(built.kernel, occupy, data, models, arguments)
         for name, arguments in VARIANTS.items()
     }
-    progress("the oracle")
+    progress("a file server, and the oracle")
     return ProtocolRuns(
         locks={
             cost.name: cost.cycles[_ATOMICS.name].min - cost.instructions.min
@@ -136,8 +146,11 @@ def run_protocol(
         leaving=leaving,
         oracle=_watch(built.kernel, occupy),
         generated=generated.costs,
+        counter=counter.costs,
         consoles=consoles,
         streams=streams,
+        ladder=ladder.costs,
+        served=measure_server(built.kernel, built.user, sample_text()[:SMALL], directory),
     )
 
 

@@ -49,6 +49,7 @@ ENTRY boot_secondary
     la      t0, trap_vector
     csrw    stvec, t0
     csrw    sscratch, zero
+    fence.i                             // hart 0 may have chosen other code (inside_counter.S)
     jal     hart_start
     j       scheduler
 END boot_secondary

@@ -45,7 +45,7 @@ generated_template:
     sd      t0, RECORD_OFFSET(t2)
 1:  addi    sp, sp, 16
 .Lleave:
-    REPLUG_LEAVE RECORD_TO_INSIDE, t2
+    REPLUG_LEAVE RECORD_TO_INSIDE, t2, 0
 .Lreturn:
     ret
 .Lblocks:

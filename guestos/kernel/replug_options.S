@@ -5,6 +5,7 @@
 //   again=no         what was replugged stays generic until it is closed
 //   blocked=no       the replugger spins while a reader inside waits for the disk
 //   leave=yes        a reader leaves the specialised path while it waits for the disk (is_read_leave.S)
+//   inside=counter   an inside-counter in the place of the inside-flag (inside_counter.S); no generated code then
 //   ahead=yes        the generic read decides at each call whether to read ahead (read_ahead.S)
 //   code=generated   the read of each opening is code of its own, made when it is opened (generate.S)
 #include "assembly.inc"
@@ -77,7 +78,14 @@ ENTRY replug_options
     la      t0, rpfs_file_operations
     la      t1, rpfs_read_ahead
     sd      t1, VNODE_OP_READ(t0)
-10: ld      ra, VALUE_BYTES + 8(sp)
+10: la      a0, .Linside
+    li      a1, 'c'
+    jal     option_is
+    bnez    a0, 11f
+    la      t0, code_generated
+    sw      zero, 0(t0)
+    jal     inside_counter_install
+11: ld      ra, VALUE_BYTES + 8(sp)
     addi    sp, sp, 16 + VALUE_BYTES
     ret
 END replug_options
@@ -105,6 +113,7 @@ option_is:
 .Lagain:        .asciz "again"
 .Lblocked:      .asciz "blocked"
 .Lleave:        .asciz "leave"
+.Linside:       .asciz "inside"
 .Lahead:        .asciz "ahead"
 .Lcode:         .asciz "code"
 

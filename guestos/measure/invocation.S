@@ -51,6 +51,13 @@ ENTRY main
     jal     print_decimal
     li      a0, '\n'
     jal     print_character
+    la      a0, descriptor
+    li      s2, CALLS
+4:  PATH_BEGIN "invocation, with a frame"
+    jal     invoke_with_frame
+    PATH_END "invocation, with a frame"
+    addi    s2, s2, -1
+    bnez    s2, 4b
     li      a0, 0
 3:  ld      ra, 24(sp)
     ld      s0, 16(sp)
@@ -66,6 +73,15 @@ END main
 // invoke: a0 = descriptor. The reader's steps, as the kernel takes them.
 invoke:
     REPLUG_INVOKE a0, .Lfailed
+
+// invoke_with_frame: the same as a call from a routine with a frame of its own: what the paper's footnote would be without.
+invoke_with_frame:
+    addi    sp, sp, -16
+    sd      ra, 8(sp)
+    jal     invoke
+    ld      ra, 8(sp)
+    addi    sp, sp, 16
+    ret
 
 // empty_inside: t2 = record. An empty body that is entered through the flag.
 empty_inside:

@@ -29,7 +29,7 @@ def run(command: list[str]) -> str:
     return text
 
 
-@pytest.mark.parametrize("arguments", ["levels=pews", "leave=yes", "code=generated"])
+@pytest.mark.parametrize("arguments", ["levels=pews", "leave=yes", "code=generated", "inside=counter"])
 def test_kernel(built: Built, qemu: str, tmp_path: Path, arguments: str) -> None:
     assert built.disk is not None
     disk = tmp_path / "disk.img"

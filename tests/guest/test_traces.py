@@ -34,7 +34,10 @@ PATHS = (
     "..", ".", "/dev/null", "/dev/zero", "/nothing/x", "/f/x", "/tmp", "/tmp/../g", "e/../y",
 )  # fmt: skip
 FILES = {"f": pattern(1, 9000), "g": pattern(2, 60_000)}
-KERNELS = {"generic": "levels=-", "specialised": "", "all levels": "levels=pwes", "replugged": "levels=pwes"}
+KERNELS = {
+    "generic": "levels=-", "specialised": "", "generated": "code=generated",
+    "all levels": "levels=pwes", "replugged": "levels=pwes",
+}  # fmt: skip
 
 
 class Call(NamedTuple):
@@ -225,7 +228,7 @@ def run(
 @pytest.mark.parametrize("name", KERNELS)
 def test_random_traces(kernel: tuple[Path, Path], tmp_path: Path, name: str) -> None:
     @settings(
-        max_examples=7, deadline=None, database=None, derandomize=True,
+        max_examples=6, deadline=None, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )  # fmt: skip
