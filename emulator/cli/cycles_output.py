@@ -40,7 +40,7 @@ from toolchain.image import Image
 
 LONGEST_CALL = 4000  # instructions, of calls whose lines a baseline keeps
 LOGGED = 100_000  # instructions of a commit log, where nothing else is said
-PLAIN_WIDTH = 132  # of a table that goes to no terminal
+PLAIN_WIDTH = 140  # of a table that goes to no terminal
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _print_paths(console: Console, report: Report, everything: bool) -> None:
     if (needed := _width(table)) > console.width:
         table = path_table(report.costs, report.models, everything=everything, narrow=True)
         needed = _width(table)
-        console.print("medians, for want of room: 132 columns, or -o FILE, show all", style="dim")
+        console.print(f"medians, for want of room: {PLAIN_WIDTH} columns, or -o FILE, show all", style="dim")
     wide = Console(file=console.file, width=max(console.width, needed))
     wide.print(table)
 
