@@ -19,6 +19,7 @@ from toolchain.errors import ToolchainError
 EXECUTE, WRITE, READ = 1, 2, 4
 NOTE_SECTION = ".note.replug"
 PATH_BEGIN, PATH_END, PATH_STEP, PATH_IS, PATH_VALUE, PATH_THREAD = range(1, 7)
+CODE_GENERATED, CODE_VALUE = 7, 8
 
 _KINDS = {"STT_NOTYPE": "label", "STT_OBJECT": "object", "STT_FUNC": "function"}
 
@@ -51,7 +52,7 @@ class Symbol:
 
 @dataclass(frozen=True)
 class PathMark:
-    """A note of the guest on the instruction at `address`: kind is PATH_BEGIN to PATH_THREAD;
+    """A note of the guest on the instruction at `address`: kind is PATH_BEGIN to CODE_VALUE;
     register is the number of an x register; detail is the step, variant or parameter."""
 
     kind: int
@@ -67,7 +68,8 @@ class Image:
     of the whole file.
 
     bits: 32 or 64, 0 for a flat file that nothing has been said about yet. mapping: (address, is code) where
-    code and data change places in executable sections, from the mapping symbols `$x` and `$d`.
+    code and data change places in executable sections, from the mapping symbols `$x` and `$d`. notes: of
+    paths; code_notes: of code that the guest generates.
     """
 
     path: Path
@@ -79,6 +81,7 @@ class Image:
     sha256: str
     mapping: tuple[tuple[int, bool], ...] = field(repr=False)
     _elf: ElfFile | None = field(repr=False, compare=False)
+    code_notes: tuple[PathMark, ...] = ()
 
     @staticmethod
     def open(path: Path) -> "Image":
@@ -107,16 +110,18 @@ class Image:
             for load in sorted(elf.loads, key=lambda load: load.p_vaddr)
         ]
         symbols, mapping = _symbols(elf)
+        notes = _notes(elf)
         return Image(
             path=path,
             entry=elf.entry,
             bits=elf.bits,
             segments=tuple(segments),
             symbols=symbols,
-            notes=_notes(elf),
+            notes=tuple(note for note in notes if note.kind <= PATH_THREAD),
             sha256=hashlib.sha256(data).hexdigest(),
             mapping=mapping,
             _elf=elf,
+            code_notes=tuple(note for note in notes if note.kind > PATH_THREAD),
         )
 
     @staticmethod
@@ -293,7 +298,7 @@ def _mark(elf: ElfFile, where: str, kind: int, description: bytes) -> PathMark:
     if len(description) < 18 or len(strings) < 3:
         raise elf.error(f"{where}: mark without its two strings")
     address, register, _ = struct.unpack_from("<QII", description)
-    if not PATH_BEGIN <= kind <= PATH_THREAD or register > 31:
+    if not PATH_BEGIN <= kind <= CODE_VALUE or register > 31:
         raise elf.error(f"{where}: unknown mark (kind {kind}, register {register})")
     try:
         name, detail = strings[0].decode(), strings[1].decode()

@@ -17,7 +17,7 @@ class Wanted:
     at_most: bool = False
 
     def __str__(self) -> str:
-        return f"{'<=' if self.at_most else '>='} {self.bound:g}"
+        return f"{'<=' if self.at_most else '>='} {round(self.bound, 3):g}"
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ def print_table(console: Console, title: str, rows: Sequence[Row]) -> None:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("what", "ours", "unit", "peer", "ratio", "spread", "wanted"):
         right = heading in ("ours", "ratio")
-        # Where the terminal is narrow, these two have the lines that can be broken.
+        # Where the terminal is narrow, these have the lines that can be broken.
         table.add_column(
-            heading, justify="right" if right else "left", no_wrap=heading not in ("peer", "spread")
+            heading, justify="right" if right else "left", no_wrap=heading not in ("what", "peer", "spread")
         )
     for row in rows:
         table.add_row(*_row(row))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from emulator.cycles.generated import GeneratedCode
 from emulator.cycles.programs import CodePage, Programs
 from emulator.devices import virt_map
 from emulator.engine import PAGE_SIZE, PAGE_TOUCHED, CallEdge
@@ -156,7 +157,8 @@ class CodeCosts:
     """What the code of a run cost.  counts: physical address -> instructions retired there.
 
     programs: what the guest may have loaded, of which the pages (see programs.py) are then told by function
-    and line as well, as "NAME: FUNCTION".
+    and line as well, as "NAME: FUNCTION".  generated: code that the guest has made, told by its name and the
+    lines of its template.
     """
 
     def __init__(
@@ -167,6 +169,7 @@ class CodeCosts:
         calls: Sequence[CallEdge] = (),
         programs: Sequence[Image] = (),
         pages: Sequence[CodePage] = (),
+        generated: Sequence[GeneratedCode] = (),
     ) -> None:
         self.run = run
         self.image = image
@@ -174,6 +177,7 @@ class CodeCosts:
         self._counts = counts
         self._programs = programs
         self._pages = pages
+        self._generated = sorted(generated, key=lambda code: code.physical)
         has_physical = any(segment.paddr for segment in image.segments)
         self._segments = sorted(
             ((segment.paddr if has_physical else segment.vaddr, segment) for segment in image.segments),
@@ -196,7 +200,7 @@ class CodeCosts:
         for executed, place in self._executed:
             sums[place] = sums.get(place, 0) + executed.count
             if executed.address == place.address:
-                first[place] = executed.count
+                first[place] = first.get(place, 0) + executed.count
         costs = [FunctionCost(place, count, first.get(place, 0)) for place, count in sums.items()]
         return sorted(costs, key=lambda cost: (-cost.instructions, cost.place.address))
 
@@ -247,6 +251,10 @@ class CodeCosts:
         names = _Functions(self.image)
         others: dict[int, int] = {}
         for physical, count in sorted(self._counts.items()):
+            generated = self._of_generated(physical, count)
+            if generated is not None:
+                found.append(generated)
+                continue
             segment = self._segment(physical)
             if segment is None:
                 others[physical] = count
@@ -259,6 +267,16 @@ class CodeCosts:
         ]
         named = [*_named_by_address(sorted(found, key=lambda each: each.physical)), *of_programs]
         return sorted(named, key=lambda entry: entry[0].physical)
+
+    def _of_generated(self, physical: int, count: int) -> _Executed | None:
+        index = bisect_right(self._generated, physical, key=lambda code: code.physical) - 1
+        if index < 0 or physical >= self._generated[index].physical + self._generated[index].length:
+            return None
+        code = self._generated[index]
+        if code.template is None:
+            return _Executed(physical, physical, count, None, Place(code.label, code.physical))
+        address = code.template + physical - code.physical
+        return _Executed(physical, address, count, self.image, Place(code.label, code.template))
 
     def _of_programs(self, others: dict[int, int]) -> Iterator[tuple[_Executed, Place]]:
         """What ran of the programs' pages; it is taken out of `others`."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from emulator.cycles.generated import GeneratedCode, generated_code
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import IDEAL, Model
 from emulator.engine import PathPart, PathRow
@@ -140,6 +141,16 @@ class PathWatch:
                 note.register if captures else 0,
             )
             self.notes[number] = note
+        self._code_notes = {
+            machine.engine.mark(
+                _physical(image, note.address), note.kind, self._number(note.name), 0, note.register
+            ): note
+            for note in image.code_notes
+        }
+
+    def generated(self) -> list[GeneratedCode]:
+        """The code that the guest has generated so far."""
+        return generated_code(self._machine.image, self._machine.engine.generated(), self._code_notes)
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))

@@ -114,15 +114,18 @@ def run_image(
             instructions=machine.engine.total_instret,
             state_hash=machine.state_hash(),
             image_sha256=machine.image.sha256,
-            code=_code(name, machine, with_calls, programs) if with_code else None,
+            code=_code(name, machine, watch, with_calls, programs) if with_code else None,
             timeline=None if recorder is None else recorder.timeline(),
         )
 
 
-def _code(name: str, machine: Machine, with_calls: bool, programs: Sequence[Image]) -> CodeCosts:
+def _code(
+    name: str, machine: Machine, watch: PathWatch, with_calls: bool, programs: Sequence[Image]
+) -> CodeCosts:
     calls = machine.engine.call_edges() if with_calls else []
     pages = executed_pages(machine) if programs else []
-    return CodeCosts(name, machine.image, executed_instructions(machine), calls, programs, pages)
+    counts = executed_instructions(machine)
+    return CodeCosts(name, machine.image, counts, calls, programs, pages, watch.generated())
 
 
 @dataclass(frozen=True)

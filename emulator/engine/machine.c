@@ -123,6 +123,7 @@ void replug_destroy(replug_machine *machine)
     free(machine->marks);
     free(machine->mark_slots);
     events_destroy(machine);
+    free(machine->generated);
     paths_destroy(machine);
     calls_destroy(machine);
     caches_destroy(machine);

@@ -30,6 +30,7 @@
  *   caches.c     L1 caches of cost models
  *   calls.c      who called whom
  *   paths.c      from the marks that harts pass to what each call of a named path cost
+ *   generated.c  code that the guest generates
  *   path_table.c the sums of those costs, and how often each occurred
  *   state.c      the state of harts as bytes
  *   access.c     memory and registers as Python asks for them
@@ -382,6 +383,9 @@ struct replug_machine {
         bool hooked;
     } *marks;
     uint32_t mark_count, mark_capacity;
+    bool paths_marked;           /* there are marks of paths among them */
+    replug_generated *generated;
+    uint32_t generated_count, generated_capacity;
     struct block_mark **mark_slots; /* the first mark of each block that has any */
     uint32_t mark_slot_count;
     struct event_log log;
@@ -614,6 +618,9 @@ static inline bool events_full(const struct replug_machine *machine) { return ma
 /* capture.c */
 struct source capture_source(hart *h, uint64_t from, uint64_t to, int8_t index);
 uint64_t capture_value(hart *h, const struct source *source);
+
+/* generated.c */
+void generated_note(hart *h, uint32_t mark, uint64_t value);
 
 /* old_code.c */
 void old_code_keep(struct replug_machine *machine, struct code_page *code, const uint8_t *content);

@@ -20,6 +20,7 @@ from emulator.engine.records import (
     EngineConfig,
     Event,
     EventKind,
+    Generated,
     OldPage,
     PathPart,
     PathRow,
@@ -498,6 +499,21 @@ class Engine(EngineDevices, EngineDebugging):
     def drain_events(self) -> list[Event]:
         """The events since the last call, in the order in which the harts ran."""
         return list(self.decode_events(self.take_events()))
+
+    def generated(self) -> list[Generated]:
+        """What the guest says it has generated, in that order; nothing of a future that was left."""
+        raw = self._ffi.new("replug_generated **")
+        count = int(self._lib.replug_generated_code(self._machine, raw))
+        return [
+            Generated(
+                int(each.step),
+                int(each.physical),
+                int(each.address),
+                int(each.mark),
+                {int(each.value_marks[k]): int(each.values[k]) for k in range(each.value_count)},
+            )
+            for each in (raw[0][i] for i in range(count))
+        ]
 
     def old_pages(self) -> list[OldPage]:
         """Pages of code as they were before they were changed, with what had run there."""

@@ -37,7 +37,7 @@ int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint3
                 int capture_register)
 {
     if (!translate_is_ram(machine, physical, 2) || capture_register < 0 || capture_register > 31 ||
-        kind < REPLUG_MARK_BEGIN || kind > REPLUG_MARK_THREAD || machine->config.per_instruction)
+        kind < REPLUG_MARK_BEGIN || kind > REPLUG_MARK_CODE_VALUE || machine->config.per_instruction)
         return -1;
     if (machine->mark_count == machine->mark_capacity) {
         const uint32_t capacity = machine->mark_capacity ? 2 * machine->mark_capacity : 64;
@@ -49,6 +49,7 @@ int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint3
     }
     machine->marks[machine->mark_count] = (struct mark_entry){
         .physical = physical, .kind = kind, .name = name, .detail = detail, .capture = (int8_t)capture_register};
+    machine->paths_marked |= kind < REPLUG_MARK_CODE;
     forget_blocks(machine, physical);
     return (int)machine->mark_count++;
 }
@@ -154,6 +155,11 @@ void observe_block(hart *h, struct code_page *code, struct block *block, uint64_
     h->open_events = machine->log.count;
     h->open_instret = h->retired;
     for (const struct block_mark *mark = observe_marks(machine, code, block, parcel_of(pc)); mark != NULL; mark = observe_next(mark)) {
+        if (machine->marks[mark->mark].kind >= REPLUG_MARK_CODE) {
+            if (!mark->source.hooked)
+                generated_note(h, mark->mark, capture_value(h, &mark->source));
+            continue;
+        }
         struct passed *event = events_record(h, REPLUG_EVENT_MARK);
         event->instret = h->open_instret + mark->index;
         event->value = mark->source.hooked ? 0 : capture_value(h, &mark->source);
@@ -189,6 +195,11 @@ void observe_capture_hook(uc_engine *uc, uint64_t address, uint32_t size, void *
         if (h->machine->calls != NULL && entry->kind == REPLUG_MARK_THREAD)
             calls_switch(h, event->value, event->instret);
     }
+    for (uint32_t i = 0; i < h->machine->mark_count; i++) {
+        const struct mark_entry *entry = &h->machine->marks[i];
+        if (entry->kind >= REPLUG_MARK_CODE && entry->hooked && entry->physical == physical)
+            generated_note(h, i, hart_get_x(h, (uint32_t)entry->capture));
+    }
 }
 
 /* The block did not run to its end: what its later instructions would have told and cost is taken back. */
@@ -212,7 +223,7 @@ static bool wants_traps(struct replug_machine *machine)
 {
     if (events_full(machine))
         events_settle(machine);
-    return machine->mark_count != 0 || machine->keep_events;
+    return machine->paths_marked || machine->keep_events;
 }
 
 /* The refilling of the pipeline belongs to the trap. */

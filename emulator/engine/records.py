@@ -149,6 +149,19 @@ class PathRow(NamedTuple):
     sample: tuple[int, int, int] | None
 
 
+class Generated(NamedTuple):
+    """Code that the guest says it has generated, at a virtual address that was this physical one then.
+
+    mark: of those given to `Engine.mark`; values: what else was told, by the marks that did; step: when.
+    """
+
+    step: int
+    physical: int
+    address: int
+    mark: int
+    values: dict[int, int]
+
+
 class WatchHit(NamedTuple):
     """An access of a hart to a watched area of RAM.
 

@@ -105,7 +105,9 @@ enum replug_mark_kind {
     REPLUG_MARK_STEP = 3,
     REPLUG_MARK_IS = 4,
     REPLUG_MARK_VALUE = 5,
-    REPLUG_MARK_THREAD = 6
+    REPLUG_MARK_THREAD = 6,
+    REPLUG_MARK_CODE = 7,      /* code has been generated at this address */
+    REPLUG_MARK_CODE_VALUE = 8 /* of the code just generated */
 };
 
 /* A line of the report: a path, told apart by variant, parameters and step.  Names are numbers that Python gave;
@@ -122,6 +124,19 @@ typedef struct {
     uint64_t sample_begin, sample_end;
     uint32_t sample_hart;
 } replug_path_row;
+
+/* Code that the guest has generated, as its marks tell: at a virtual address and what that was physically when the guest
+ * said so; step as of replug_steps; values of what else was told, by the mark that did. */
+typedef struct {
+    uint64_t step;
+    uint64_t physical;
+    uint64_t address;
+    uint64_t values[4];
+    uint32_t value_marks[4];
+    uint32_t value_count;
+    uint32_t mark;
+    uint32_t hart;
+} replug_generated;
 
 /* L1 caches of a cost model, one for instructions and one for data in each hart; costs in cycles. */
 typedef struct {
@@ -295,6 +310,7 @@ uint32_t replug_event_count(replug_machine *machine);
 const replug_event *replug_events(replug_machine *machine);
 void replug_drain_events(replug_machine *machine);
 uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts);
+uint32_t replug_generated_code(replug_machine *machine, const replug_generated **list);
 /* cffi end */
 
 enum { REPLUG_VARIANTS = 4, REPLUG_PARAMETERS = 2, REPLUG_MODELS = 6 };

@@ -127,8 +127,10 @@ bool stub_possible(const hart *h, const struct block *block, const struct block_
 
     if ((block->flags & BLOCK_MARKED) && (marks == NULL || h->registers == NULL))
         return false;
-    for (; marks != NULL; marks = observe_next(marks))
-        count++;
+    for (; marks != NULL; marks = observe_next(marks), count++) {
+        if (h->machine->marks[marks->mark].kind >= REPLUG_MARK_CODE)
+            return false;
+    }
     return count <= MOST_MARKS;
 }
 

@@ -76,4 +76,13 @@
  * hart counts for a path; a thread takes its open paths along to whichever hart goes on with it. */
 #define REPLUG_PATH_THREAD(value) REPLUG_MARK_WITH(6, "", "", value)
 
+/* Code generated at run time is complete: it starts at this address, as this hart would fetch it, and has so many bytes.
+ * Reports call it `name`; `template` is the symbol that it was copied from, instruction by instruction, whose lines then
+ * tell its costs, or "". */
+#define REPLUG_CODE_GENERATED(name, template, start, bytes)                                                              \
+    do {                                                                                                                 \
+        REPLUG_MARK_WITH(7, name, template, start);                                                                      \
+        REPLUG_MARK_WITH(8, name, "length", bytes);                                                                      \
+    } while (0)
+
 #endif

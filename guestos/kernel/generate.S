@@ -99,6 +99,8 @@ ENTRY generate
     la      a5, .Lblocks
     jal     fill_in
     jal     code_publish
+    CODE_GENERATED "is_read", "generated_template", 9
+    CODE_VALUE "is_read", "descriptor", 10
     mv      t0, s1
     ld      ra, 40(sp)
     ld      s0, 32(sp)

@@ -18,6 +18,7 @@ TRAPS = "tests/guest/test_engine_traps.py::"
 PLIC = "tests/unit/test_devices_plic.py::"
 UART = "tests/unit/test_devices_uart16550.py::"
 INLINE = "tests/guest/test_engine_inline.py::"
+GENERATED = "tests/guest/test_generated_code.py::"
 STUB_MARKS = "tests/guest/test_engine_stub_marks.py::"
 CACHES = "tests/guest/test_model_caches.py::"
 FUZZ = "tests/guest/test_engine_fuzz.py"
@@ -284,6 +285,11 @@ MARKING = (
     Bug("each call has the parameters of the one before", "path_table.c",
         "if (recent->key.words[i] != key->words[i] || recent->row == 0) {", "if (recent->row == 0) {",
         (STUB_MARKS + "test_the_values",)),
+    Bug("stubs swallow the marks of generated code", "stub.c",
+        "kind >= REPLUG_MARK_CODE)", "kind > REPLUG_MARK_CODE_VALUE)",
+        (GENERATED + "test_by_function_and_by_line",)),
+    Bug("generated code lies where it is mapped", "generated.c",
+        ".physical = physical,", ".physical = value,", (GENERATED + "test_of_our_kernel",)),
     Bug("a block of floating point is 16 KiB to the caches", "caches.c",
         "block->size & SIZE_BYTES, offset", "block->size & 0x7fff, offset",
         (CACHES + "test_a_block_of_floating_point_is_as_long_as_it_is",)),

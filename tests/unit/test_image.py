@@ -48,13 +48,14 @@ def test_marks_of_all_kinds_and_notes_of_others(good: Path) -> None:
         return struct.pack("<3I", len(name), len(description), kind) + padded
 
     mark = struct.pack("<QII", 0x80000000, 3, 0) + b"a\0b\0"
-    notes = b"".join(note(b"Replug\0", kind, mark) for kind in range(1, 7))
+    notes = b"".join(note(b"Replug\0", kind, mark) for kind in range(1, 9))
     raw = with_section(
         good.read_bytes(), b".note.replug", note(b"GNU\0", 3, b"12345") + note(b"", 9, b"") + notes
     )
     image = Image.read(raw, good)
     assert image.notes == tuple(PathMark(kind, 0x80000000, 3, "a", "b") for kind in range(1, 7))
-    for bad in (note(b"Replug\0", 7, mark), note(b"Replug\0", 0, mark), note(b"Replug\0", 1, b"short")):
+    assert image.code_notes == tuple(PathMark(kind, 0x80000000, 3, "a", "b") for kind in (7, 8))
+    for bad in (note(b"Replug\0", 9, mark), note(b"Replug\0", 0, mark), note(b"Replug\0", 1, b"short")):
         with pytest.raises(
             ToolchainError, match=r"\.note\.replug at offset 0x0: (unknown mark|mark without)"
         ):
