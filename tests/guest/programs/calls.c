@@ -229,6 +229,19 @@ static void locks(void)
     CHECK(waitpid(second, &status, 0) == second && status == 0);
     CHECK(lock((int)fd, F_SETLKW, 20, F_WRLCK) == 0);
 
+    // Who has been woken waits for nobody any more, even if it has not run since.
+    CHECK(lock((int)fd, F_SETLK, 50, F_WRLCK) == 0);
+    child = fork();
+    if (!child) {
+        lock((int)fd, F_SETLKW, 40, F_WRLCK);
+        CHECK(lock((int)fd, F_SETLKW, 50, F_WRLCK) == 0);
+        exit(bad);
+    }
+    sleep(10);
+    CHECK(lock((int)fd, F_SETLK, 50, F_UNLCK) == 0);
+    CHECK(lock((int)fd, F_SETLKW, 40, F_WRLCK) == 0);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+
     // A signal ends the wait.
     child = fork();
     if (!child) {
