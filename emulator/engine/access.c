@@ -59,8 +59,7 @@ uint64_t replug_get_pc(replug_machine *m, uint32_t index) { return m->harts[inde
 void replug_set_pc(replug_machine *m, uint32_t index, uint64_t value)
 {
     careful_forget(&m->harts[index]);
-    m->harts[index].lingers = false;
-    m->harts[index].border = 0;
+    border_stand(&m->harts[index], true);
     m->harts[index].pc = value & ~1ull;
 }
 

@@ -33,6 +33,7 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
 {
     struct instruction list[LONGEST_BLOCK];
     struct block *block = &code->blocks[parcel_of(start)];
+    uint64_t last = start;
     uint32_t count = 0;
 
     for (uint64_t pc = start; pc < start + size && count < LONGEST_BLOCK; pc += list[count++].length) {
@@ -41,15 +42,18 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
             machine_fail(h->machine, "hart %u: block at 0x%llx: no code known", h->id, (unsigned long long)pc);
             return true;
         }
-        if (shadow_must_intercept(h, &list[count], pc) && home->original[parcel_of(pc)] == 0)
+        if (shadow_must_intercept(h, &list[count], pc) ? home->original[parcel_of(pc)] == 0
+                                                       : shadow_overlapped(h, home, &list[count], pc) != NULL)
             return false;
+        last = pc;
     }
     if (block->count != 0 && block->size != 0)
         blocks_expand(h->machine, code, parcel_of(start), block->count, block->instructions);
     *block = (struct block){.size = (uint16_t)size, .instructions = (uint16_t)count};
     if (count > 0) {
         block->last_kind = list[count - 1].kind;
-        block->flags = (list[count - 1].backward ? BLOCK_BACKWARD : 0) | (decode_links(&list[count - 1]) ? BLOCK_LINKS : 0);
+        block->flags = (list[count - 1].backward ? BLOCK_BACKWARD : 0) | (decode_links(&list[count - 1]) ? BLOCK_LINKS : 0) |
+                       (border_behind(&list[count - 1], last) ? 0 : BLOCK_INSIDE);
         if (h->machine->modelled)
             models_new_block(h, code, parcel_of(start), list, count);
         observe_new_block(h, code, block, parcel_of(start), start);
@@ -76,18 +80,20 @@ static inline void run_block(hart *h, struct block *block, uint64_t address, uin
     remember(h, address, retired);
 }
 
-/* Must the hart stop in front of this block or instruction? */
-static bool must_leave(hart *h, uint64_t address)
+/* From the hook: the run is interrupted in front of this block or instruction. */
+static void leave(hart *h, uint64_t address, bool border)
 {
-    if (h->lingers) { /* no block of the guest's begins here */
-        h->lingers = false;
-        h->fast_end = hart_fast_end(h);
-        return false;
-    }
-    if (!h->ended && h->retired < h->exact_end &&
-        (h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h) || machine_continue(h)))
-        return false;
+    border_stand(h, border);
     hart_leave(h, address);
+}
+
+/* Must the hart stop in front of this block or instruction?  A slice that is due waits for the next border. */
+static bool must_leave(hart *h, uint64_t address, bool border)
+{
+    if (!h->ended && h->retired < h->exact_end &&
+        (!border || h->retired < h->slice_end || machine_exception_due(h) || machine_continue(h)))
+        return false;
+    leave(h, address, border);
     return true;
 }
 
@@ -96,10 +102,13 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
     struct code_page *code;
     struct block *block;
 
-    const bool lingers = h->lingers;
+    const bool border = border_here(h, address);
 
-    if (must_leave(h, address))
+    if (must_leave(h, address, border))
         return;
+    h->inside = false;
+    h->began_inside = !border;
+    h->fast_end = hart_fast_end(h);
     code = shadow_mapped(h, address);
     if (code == NULL) {
         machine_fail(h->machine, "hart %u: block at 0x%llx runs from an unknown page", h->id, (unsigned long long)address);
@@ -113,23 +122,20 @@ static __attribute__((noinline)) void slow_path(hart *h, uint64_t address, uint3
         if (!examine(h, code, address, size)) {
             h->patch_pending = true;
             h->patch_size = size;
-            h->lingers = lingers;
-            hart_leave(h, address);
+            leave(h, address, border);
             return;
         }
         if (h->hook_pending) {
             h->patch_size = size;
-            h->lingers = lingers;
             block->size = 0;
-            hart_leave(h, address);
+            leave(h, address, border);
             return;
         }
     }
     if ((block->flags & BLOCK_FLOATING) && !hart_floats(h)) { /* it was on when the block was examined */
         h->patch_pending = true;
         h->patch_size = size;
-        h->lingers = lingers;
-        hart_leave(h, address);
+        leave(h, address, border);
         return;
     }
     const bool careful = careful_wanted(h, block, address);
@@ -208,7 +214,7 @@ void blocks_instruction_hook(uc_engine *uc, uint64_t address, uint32_t size, voi
 
     (void)uc;
     (void)size;
-    if (must_leave(h, address))
+    if (must_leave(h, address, true))
         return;
     remember(h, address, h->retired++);
     h->block_pc = address;

@@ -3,13 +3,11 @@
  * Running a block instruction by instruction: how a run stops at an exact place, in front of a breakpoint, or behind an access
  * to watched memory, without anything changing for the rest of the run.
  *
- * Slices end at borders of blocks, so where blocks begin is part of what makes a run repeatable.  A hart therefore never
- * starts in the middle of a block in its own Unicorn.  A block that needs care is counted as ever and then run in a second
- * Unicorn, one for all harts, that has a hook at every instruction; at the block's end the hart goes on in its own.  A hart
- * that stops in the middle stands: `left` instructions of its block are still to come, and are not in `retired` meanwhile.
- *
- * One more place has no border in front of it: a parcel that Unicorn refuses (intercept() in shadow.c) is a part of no
- * block.  A hart that stops there `lingers`: the next block is not one at which its slice may end.
+ * A block that needs care is counted as ever and then run in a second Unicorn, one for all harts, that has a hook at every
+ * instruction; at the block's end the hart goes on in its own.  A hart that stops in the middle stands: `left` instructions
+ * of its block are still to come, and are not in `retired` meanwhile.  It could as well begin a block there, since slices
+ * end at borders (borders.c) and not where blocks do: a hart that is restored does.  But then cost models would see two
+ * blocks where there was one.
  */
 #include "machine.h"
 
@@ -96,8 +94,6 @@ uc_err careful_start(hart *h)
         h->ended = true;
         return UC_ERR_OK;
     }
-    if (h->block == &h->stood)
-        shadow_intercept_ahead(h, h->block_pc + h->block->size);
     if (careful->stale)
         uc_ctl_flush_tb(careful->uc);
     careful->stale = false;
@@ -163,6 +159,8 @@ bool careful_must_stop(hart *h, uint64_t pc)
 /* Is the instruction at pc a part of no block?  It was not counted then. */
 bool careful_outside(const hart *h, uint64_t pc)
 {
+    if (h->machine->config.per_instruction)
+        return h->block_pc != pc;
     return h->block == NULL || pc - h->block_pc >= (h->block->size & SIZE_BYTES);
 }
 
@@ -172,16 +170,19 @@ void careful_stand(hart *h)
 {
     if (h->left == h->block->instructions) { /* none of it has run: it stands in front of the block, as if it had not begun */
         blocks_cut(h, h->block_pc, true);
+        h->inside = h->began_inside;
         return;
     }
     h->retired -= h->left;
     h->careful = false;
+    h->inside = true;
 }
 
 void careful_resume(hart *h)
 {
     h->retired += h->left;
     h->careful = true;
+    h->inside = false;
 }
 
 /* The rest of the block is off: a block begins where the hart stands. */
@@ -189,11 +190,11 @@ void careful_forget(hart *h)
 {
     if (h->left == 0)
         return;
-    if (h->block != &h->stood && shadow_mapped(h, h->block_pc) != NULL) {
+    if (shadow_mapped(h, h->block_pc) != NULL) {
         careful_resume(h);
         blocks_cut(h, h->pc, true);
     }
     h->left = 0;
     h->careful = false;
-    h->block = NULL;
+    border_stand(h, false);
 }

@@ -254,7 +254,9 @@ static bool take_over(hart *h, uint64_t pc, bool counted)
     cause = shadow_fetch(h, pc, &instruction);
     if (code->original[parcel_of(pc)] == 0 || /* a jump into the middle of an intercepted instruction */
         (cause == CAUSE_NONE && !shadow_must_intercept(h, &instruction, pc))) { /* FS was Off when it was */
+        const bool border = h->block_pc == pc && !h->began_inside;
         blocks_cut(h, pc, true);
+        border_stand(h, border);
         h->pc = pc;
         h->release_pending = true;
     } else if (cause == CAUSE_NONE) {
@@ -309,7 +311,8 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
         watchpoint_settle(h);
         if (careful_outside(h, pc) && (h->ended || careful_must_stop(h, pc))) {
             h->pc = pc;
-            h->lingers = h->ended = true;
+            border_stand(h, h->block_pc == pc && !h->began_inside);
+            h->ended = true;
             break;
         }
         if (take_over(h, pc, h->machine->config.per_instruction && h->block_pc == pc))

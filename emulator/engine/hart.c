@@ -264,6 +264,10 @@ static void settle_fault(hart *h)
 
     h->fault_cause = CAUSE_NONE;
     if (h->fault_access == ACCESS_FETCH) {
+        if (h->left > 0) { /* the rest of its block: it is fetched anew */
+            careful_stand(h);
+            careful_forget(h);
+        }
         const uint64_t page = pc & ~(uint64_t)(PAGE_SIZE - 1);
         if (h->fault_address == page)
             trap_enter(h, cause, pc, pc);
@@ -276,8 +280,6 @@ static void settle_fault(hart *h)
         return;
     }
     if (cause == CAUSE_DEVICE) {
-        if (translate_is_ram(h->machine, h->fault_physical, 1)) /* watched */
-            h->border = h->retired;
         const struct block block = h->block != NULL ? *h->block : (struct block){.size = 0};
         const uint32_t executed = blocks_cut(h, pc, false);
         loadstore_access(h, pc, &block, executed);
@@ -305,6 +307,8 @@ static void settle_ebreak(hart *h)
         cause = translate(h, behind, ACCESS_FETCH, h->privilege, false, &physical, &allowed);
         if (cause != CAUSE_NONE)
             trap_enter(h, cause, behind, pc);
+        else
+            border_stand(h, h->machine->config.per_instruction);
         return;
     }
     if (!shadow_instruction(h, h->pc, &instruction) || instruction.kind != KIND_EBREAK) {
@@ -322,16 +326,21 @@ uint64_t hart_fast_end(const hart *h)
     const struct replug_machine *machine = h->machine;
     const uint64_t exact = h->exact_end < LONGEST_BLOCK ? 0 : h->exact_end - LONGEST_BLOCK;
 
-    if (h->lingers || machine->modelled || machine->config.per_instruction || machine->register_watch.kind != REGISTER_NONE)
+    if (h->inside || machine->modelled || machine->config.per_instruction || machine->register_watch.kind != REGISTER_NONE)
         return 0;
     return h->slice_end < exact ? h->slice_end : exact;
+}
+
+/* Behind a block: is this where its slice ends? */
+static bool slice_is_due(const hart *h)
+{
+    return h->left == 0 && !h->inside && h->retired >= h->slice_end && !machine_exception_due(h);
 }
 
 /* May it go on with another block? */
 static bool goes_on(const hart *h)
 {
-    return h->careful ||
-           ((h->lingers || h->retired < h->slice_end || h->retired < h->border || machine_exception_due(h)) && h->retired < h->exact_end);
+    return h->careful || (!slice_is_due(h) && h->retired < h->exact_end);
 }
 
 /* Run until so many instructions have retired (to the next block border), the hart sleeps, or someone says stop. */
@@ -353,12 +362,12 @@ void hart_run_slice(hart *h, uint64_t instructions)
         h->pc_known = false;
         if (h->unboxed_result != NO_RESULT)
             nanbox_finish(h, h->pc);
+        if (h->left == 0 && !border_here(h, h->pc))
+            border_stand(h, false);
         if (h->patch_pending) {
             shadow_patch(h);
         } else if (h->release_pending) {
             shadow_release(h);
-            h->lingers = true; /* where nothing has been intercepted, no block begins here */
-            hart_attend(h);
         } else if (h->unboxed_pending) {
             nanbox_settle(h);
         } else if (h->hook_pending) {
@@ -370,12 +379,12 @@ void hart_run_slice(hart *h, uint64_t instructions)
         } else if (h->fault_cause == CAUSE_WATCHPOINT) {
             h->fault_cause = CAUSE_NONE;
             careful_enter_at(h, h->pc);
-        } else if (h->fault_cause != CAUSE_NONE && h->fault_access == ACCESS_FETCH && (h->ended || careful_at_end(h))) {
+        } else if (h->fault_cause != CAUSE_NONE && h->fault_access == ACCESS_FETCH &&
+                   (h->ended || careful_at_end(h) || slice_is_due(h))) {
             h->fault_cause = CAUSE_NONE; /* it will be raised when the hart goes on */
-            h->lingers = h->ended = true;
+            h->ended = true;
         } else if (h->fault_cause != CAUSE_NONE) {
             settle_fault(h);
-            h->lingers = false;
         } else if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) {
             settle_ebreak(h);
         } else if (error != UC_ERR_OK) {
@@ -390,4 +399,6 @@ void hart_run_slice(hart *h, uint64_t instructions)
         shadow_disarm_crossing(h);
     if (h->left > 0)
         careful_stand(h);
+    else
+        h->block = NULL; /* it may be forgotten until the hart goes on */
 }

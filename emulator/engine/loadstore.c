@@ -118,5 +118,9 @@ bool loadstore_access(hart *h, uint64_t pc, const struct block *block, uint32_t 
     h->retired += 1;
     code->counts[parcel_of(pc)] += 1;
     h->pc = pc + instruction.length;
+    if (translate_is_ram(h->machine, h->fault_physical, 1)) /* somebody watches, which changes nothing */
+        border_stand_behind(h, &instruction, pc);
+    else
+        border_stand(h, true);
     return true;
 }

@@ -237,8 +237,8 @@ static void end_slice(hart *h)
 static bool slice_is_over(const hart *h)
 {
     const struct replug_machine *machine = h->machine;
-    return machine->in_slice && h->left == 0 && !h->lingers && !machine_exception_due(h) &&
-           (h->waiting || (h->retired - h->slice_base >= machine->planned && h->retired >= h->border));
+    return machine->in_slice && !h->inside && !machine_exception_due(h) &&
+           (h->waiting || h->retired - h->slice_base >= machine->planned);
 }
 
 /* Every hart waits: the time of the next thing that can happen, or none. */
@@ -376,8 +376,8 @@ static int run(replug_machine *machine, uint64_t max_instructions)
         return machine->stop;
     machine->stop = 0;
     machine->stop_requested = false;
-    if (machine->time >= machine->next_event)
-        return REPLUG_STOP_EVENT;
+    if (machine->turn == 0 && !machine->in_slice && machine->time >= machine->next_event)
+        return REPLUG_STOP_EVENT; /* within a round it is due at the round's end, wherever the run was cut */
     for (;;) {
         if (machine->turn == machine->config.harts) {
             const int reason = end_round(machine);
@@ -398,7 +398,7 @@ static int run(replug_machine *machine, uint64_t max_instructions)
         const uint64_t before = h->retired, used = before - h->slice_base;
         const uint64_t left = used < machine->planned ? machine->planned - used : 0;
         const uint64_t allowed = done < limit ? limit - done : 0;
-        if (!exact && allowed == 0 && before >= h->border)
+        if (!exact && allowed == 0 && !h->inside)
             return REPLUG_STOP_LIMIT;
         h->run_end = exact ? h->exact_end : allowed < ~before ? before + allowed : ~0ull;
         hart_run_slice(h, exact || left < allowed ? left : allowed);
@@ -508,11 +508,11 @@ uint32_t replug_next_hart(replug_machine *machine)
     return (machine->turn + (h != NULL && slice_is_over(h))) % machine->config.harts;
 }
 
-/* Does the hart whose turn it is stand in the middle of a block? */
+/* Does the hart whose turn it is stand where no slice may end? */
 int replug_in_block(replug_machine *machine)
 {
     const hart *h = machine->turn < machine->config.harts ? &machine->harts[machine->turn] : NULL;
-    return h != NULL && (h->left > 0 || h->lingers || h->retired < h->border);
+    return h != NULL && h->inside;
 }
 
 /* Instructions until the slice of the hart whose turn it is may end. */
@@ -532,8 +532,7 @@ void replug_switch_hart(replug_machine *machine, uint32_t hart)
 {
     if (machine->in_slice) {
         careful_forget(&machine->harts[machine->turn]);
-        machine->harts[machine->turn].lingers = false;
-        machine->harts[machine->turn].border = 0;
+        border_stand(&machine->harts[machine->turn], true);
         end_slice(&machine->harts[machine->turn]);
     }
     if (machine->longest != 0)

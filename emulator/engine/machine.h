@@ -5,6 +5,7 @@
  *   machine.c    making and dropping machines; rounds of slices; virtual time
  *   hart.c       one Unicorn instance: its hooks, running a slice, registers
  *   blocks.c     exact counting by blocks
+ *   borders.c    where a slice may end
  *   inline.c     the same inside the translated code, without a call: finding the calls, making room
  *   stub.c       what is executed there instead of them
  *   code_map.c   which page of code a hart fetches from at a virtual page
@@ -119,7 +120,7 @@ struct block {
     uint16_t first_mark;   /* number + 1 of its first mark in the machine's mark_slots; 0: look through the page's */
 };
 enum { SIZE_BYTES = 0x1fff, SIZE_MARKED = 0x2000, SIZE_FLOATING = 0x4000, SIZE_NOT_PLAIN = 0x8000 };
-enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8, BLOCK_BREAK = 64 };
+enum { BLOCK_MARKED = 1, BLOCK_BACKWARD = 2, BLOCK_FLOATING = 4, BLOCK_LINKS = 8, BLOCK_INSIDE = 16 /* no border behind it */, BLOCK_BREAK = 64 };
 enum { EVENT_BATCH = 512 }; /* events, before they are handed on */
 enum { LONGEST_BLOCK = 1024 }; /* instructions, and more than Unicorn ever translates at once */
 
@@ -149,6 +150,7 @@ struct code_page {
     struct block_mark *marks;
     uint32_t *costs;   /* [parcel * models + model]: cycles inside the block that starts there, edges excluded */
     bool begins_empty; /* a block of no length at its start: an illegal parcel */
+    bool straddled;    /* a block of another page has ended in an instruction whose second half is the first parcel */
 };
 
 /* Which code page a hart fetches from at a virtual page, exactly as its TLB has it. */
@@ -202,7 +204,6 @@ typedef struct hart {
     uint64_t timer_due;     /* virtual time at which mtime reaches mtimecmp */
     uint64_t supervisor_timer_due; /* the same for stimecmp; ~0 while menvcfg.STCE is 0 */
     bool waiting;           /* in wfi */
-    uint64_t border;        /* a watched access has cut a block: no slice ends before so many have retired */
     struct reservation {    /* of LR; address ~0: none */
         uint64_t physical, value;
         uint32_t width;
@@ -246,10 +247,10 @@ typedef struct hart {
 
     bool careful;               /* the block that was counted last is to be run carefully (careful.c) */
     uint32_t left;              /* instructions of it that have not begun; while the hart stands, they are not in `retired` */
-    bool lingers;               /* it stands where no block begins: not a place for its slice to end */
+    bool inside;                /* it stands where there is no border (borders.c): not a place for its slice to end */
+    bool began_inside;          /* the latest block that did not take the hook's fast path began so */
     bool watch_pending;         /* the instruction that runs meets a watchpoint */
     replug_hit watched;
-    struct block stood;         /* stands in for the block of a hart that was restored in the middle of one */
 
     uint8_t *registers;         /* x0 and the others in Unicorn's memory; NULL: not known */
     uint8_t *stubs, *code_end;  /* inline.c: its arena; where Unicorn's translated code ends */
@@ -453,6 +454,12 @@ void blocks_set_size(struct block *block, uint32_t size);
 void blocks_expand(const struct replug_machine *machine, struct code_page *code, uint32_t parcel, uint64_t count,
                    uint32_t instructions);
 
+/* borders.c */
+bool border_behind(const struct instruction *instruction, uint64_t pc);
+bool border_here(const hart *h, uint64_t pc);
+void border_stand(hart *h, bool border);
+void border_stand_behind(hart *h, const struct instruction *instruction, uint64_t pc);
+
 /* careful.c */
 void careful_destroy(struct replug_machine *machine);
 bool careful_wanted(const hart *h, const struct block *block, uint64_t pc);
@@ -510,8 +517,8 @@ uint32_t shadow_fetch(hart *h, uint64_t pc, struct instruction *out);
 uint32_t shadow_length(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel);
 bool shadow_instruction(hart *h, uint64_t pc, struct instruction *out);
 bool shadow_instruction_at(hart *h, struct code_page *code, uint64_t pc, struct instruction *out);
+struct code_page *shadow_overlapped(hart *h, struct code_page *code, const struct instruction *instruction, uint64_t pc);
 void shadow_patch(hart *h);
-void shadow_intercept_ahead(hart *h, uint64_t end);
 bool shadow_arm_crossing(hart *h, uint64_t page);
 void shadow_disarm_crossing(hart *h);
 void shadow_sync(struct replug_machine *machine);

@@ -222,4 +222,5 @@ void nanbox_settle(hart *h)
     code->counts[parcel_of(pc)]++;
     h->retired += 1;
     h->pc = pc + 4;
+    border_stand_behind(h, &instruction, pc);
 }

@@ -226,6 +226,10 @@ static void intercept(struct replug_machine *machine, struct code_page *code, ui
 {
     if (shadow_second_half(code, parcel))
         restore_parcels(machine, code, parcel - 1);
+    if (parcel == 0 && code->straddled) { /* blocks that end in the middle of it are looked at again */
+        for (uint32_t i = 0; i < machine->code_count; i++)
+            forget_blocks(machine, machine->code_pages[machine->code_list[i]]);
+    }
     if (kept_length(parcel, bits) == 2) {
         code->original[parcel] = bits & 0xffff;
         set_shadow_parcel(machine, code, parcel, 0);
@@ -271,6 +275,20 @@ uint32_t shadow_fetch(hart *h, uint64_t pc, struct instruction *out)
     return CAUSE_NONE;
 }
 
+/*
+ * In front of its second half Unicorn would find the ecall or illegal parcel that stands for another instruction, which begins
+ * there: harts also jump into the middle of this one, which is not intercepted.  The page where that is, or NULL.
+ */
+struct code_page *shadow_overlapped(hart *h, struct code_page *code, const struct instruction *instruction, uint64_t pc)
+{
+    struct code_page *behind = parcel_of(pc) == PARCELS - 1 ? shadow_mapped(h, pc + 2) : code;
+
+    if (instruction->length == 2 || behind == NULL)
+        return NULL;
+    behind->straddled |= behind != code || parcel_of(pc) == PARCELS - 1;
+    return behind->original[parcel_of(pc + 2)] != 0 ? behind : NULL;
+}
+
 /* Outside a run: replace what must be intercepted in the block that was about to start, and have it translated anew. */
 void shadow_patch(hart *h)
 {
@@ -290,39 +308,16 @@ void shadow_patch(hart *h)
             forget_everywhere(h->machine, code);
             return; /* the new block ends here */
         }
+        struct code_page *behind = code->original[parcel_of(pc)] != 0 ? NULL : shadow_overlapped(h, code, &instruction, pc);
+        if (behind != NULL) {
+            forget_blocks(h->machine, behind);
+            restore_parcels(h->machine, behind, parcel_of(pc + 2));
+            forget_everywhere(h->machine, behind);
+            return;
+        }
     }
     if (first != NULL) /* it is intercepted already, by way of another block: what is known of this one is out of date */
         forget_blocks(h->machine, first);
-}
-
-/*
- * Outside a run: the hart was restored in the middle of a block that ends there, and the page may have been copied anew
- * meanwhile.  What is to be intercepted in the rest of the block is intercepted again.
- */
-void shadow_intercept_ahead(hart *h, uint64_t end)
-{
-    struct replug_machine *machine = h->machine;
-    struct instruction instruction;
-
-    for (uint64_t pc = h->pc; pc < end;) {
-        struct code_page *code = shadow_mapped(h, pc);
-        uint64_t physical;
-        uint32_t allowed;
-        if (code == NULL) {
-            if (translate(h, pc, ACCESS_FETCH, h->privilege, false, &physical, &allowed) != CAUSE_NONE)
-                return;
-            code = shadow_page(machine, physical);
-            shadow_map(h, pc, code);
-        }
-        if (!shadow_instruction_at(h, code, pc, &instruction))
-            return;
-        if (shadow_must_intercept(h, &instruction, pc) && code->original[parcel_of(pc)] == 0) {
-            forget_blocks(machine, code);
-            intercept(machine, code, parcel_of(pc), instruction.bits);
-            forget_everywhere(machine, code); /* which also empties the map */
-        }
-        pc += instruction.length;
-    }
 }
 
 /* --- an instruction that crosses into a page that cannot be fetched ------------------------------------------------ */

@@ -9,15 +9,15 @@
 
 #include "machine.h"
 
-#define STATE_MAGIC 0x34544154534c5052ull /* "RPLSTAT4" */
+#define STATE_MAGIC 0x35544154534c5052ull /* "RPLSTAT5" */
 
 struct hart_state {
     uint64_t x[32], f[32], fcsr, pc, privilege;
     struct csrs csr;
     uint64_t reservation_physical, reservation_value, reservation_width;
-    uint64_t lines, mtimecmp, waiting, retired, slice_base, border_left;
+    uint64_t lines, mtimecmp, waiting, retired, slice_base;
     uint64_t trap_count, last_trap_retired, barren_traps, repeated_pc, repeated_cause, repeated_value, repeated_traps;
-    uint64_t left, lingers, block_pc, block_size, block_instructions; /* in the middle of a block (careful.c) */
+    uint64_t inside; /* in the middle of a stretch (borders.c) */
 };
 
 struct machine_state {
@@ -45,7 +45,6 @@ static void save_hart(hart *h, struct hart_state *out)
     out->mtimecmp = h->mtimecmp;
     out->waiting = h->waiting;
     out->retired = h->retired;
-    out->border_left = h->border > h->retired ? h->border - h->retired : 0;
     out->slice_base = h->slice_base;
     out->trap_count = h->trap_count;
     out->last_trap_retired = h->last_trap_retired;
@@ -54,13 +53,7 @@ static void save_hart(hart *h, struct hart_state *out)
     out->repeated_cause = h->repeated_cause;
     out->repeated_value = h->repeated_value;
     out->repeated_traps = h->repeated_traps;
-    out->lingers = h->lingers;
-    if (h->left > 0 && h->block != NULL) {
-        out->left = h->left;
-        out->block_pc = h->block_pc;
-        out->block_size = h->block->size & SIZE_BYTES;
-        out->block_instructions = h->block->instructions;
-    }
+    out->inside = h->inside;
 }
 
 static void restore_hart(hart *h, const struct hart_state *in)
@@ -94,13 +87,10 @@ static void restore_hart(hart *h, const struct hart_state *in)
     h->repeated_cause = in->repeated_cause;
     h->repeated_value = in->repeated_value;
     h->repeated_traps = (uint32_t)in->repeated_traps;
-    h->border = in->border_left != 0 ? h->retired + in->border_left : 0;
     h->open.size = 0;
-    h->lingers = in->lingers != 0;
-    h->left = (uint32_t)in->left;
-    h->block_pc = in->block_pc;
-    h->stood = (struct block){.size = (uint16_t)in->block_size, .instructions = (uint16_t)in->block_instructions, .count = 1};
-    h->block = h->left > 0 ? &h->stood : NULL;
+    h->left = 0;
+    h->careful = false;
+    border_stand(h, !in->inside);
     hart_flush_tlb(h);
 }
 
@@ -249,11 +239,9 @@ static bool is_sane(const struct replug_machine *machine, const struct machine_s
         memcpy(&state, harts + i * sizeof state, sizeof state);
         if ((state.privilege != MODE_U && state.privilege != MODE_S && state.privilege != MODE_M) ||
             state.slice_base > state.retired || state.retired >> 62 || state.waiting > 1 || state.pc & 1 ||
-            state.reservation_width > 8 || state.border_left > PAGE_SIZE || state.barren_traps >> 32 || state.repeated_traps >> 32 ||
+            state.reservation_width > 8 || state.barren_traps >> 32 || state.repeated_traps >> 32 ||
             (state.reservation_physical != ~0ull && state.reservation_width != 4 && state.reservation_width != 8) ||
-            (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2 || state.lingers > 1 || state.left > state.block_instructions ||
-            state.block_instructions > LONGEST_BLOCK || state.block_size > 4 * LONGEST_BLOCK ||
-            (state.left == 0 && (state.block_pc | state.block_size | state.block_instructions) != 0))
+            (state.csr.mstatus & MSTATUS_MPP) >> 11 == 2 || state.inside > 1)
             return false;
         const uint64_t mode = state.csr.satp >> 60;
         if (machine->config.xlen == 64 && mode != 0 && mode != 8 && mode != 9)

@@ -68,15 +68,11 @@ void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
         h->machine->config.xlen == 32 && interrupt ? BIT(31) | code : cause;
     uint64_t vector;
 
-    if (h->border != 0) { /* the rest of that block will not run */
-        h->border = 0;
-        hart_attend(h);
-    }
     if (!interrupt)
         h->excepted_at = h->retired;
     watch_for_wildness(h, cause, value, pc);
     observe_trap(h, cause);
-    h->lingers = false;
+    border_stand(h, true);
     if (h->machine->exact_unit == REPLUG_UNIT_STEPS && h->exact_end != ~0ull) { /* a trap is a step as well */
         h->run_end = --h->exact_end;
         h->fast_end = hart_fast_end(h);
