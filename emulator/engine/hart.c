@@ -275,8 +275,12 @@ static void settle_fault(hart *h)
             trap_enter(h, cause, h->fault_address, pc);
         else if (pc == page && h->fault_address == page - PAGE_SIZE)
             illegal_at_page_start(h);
-        else if (!shadow_arm_crossing(h, h->fault_address))
-            trap_enter(h, cause, h->fault_address, pc);
+        else if (!shadow_arm_crossing(h, h->fault_address)) {
+            if (cause == CAUSE_AHEAD)
+                shadow_page(h->machine, h->fault_physical);
+            else
+                trap_enter(h, cause, h->fault_address, pc);
+        }
         return;
     }
     if (cause == CAUSE_DEVICE) {

@@ -75,7 +75,8 @@ enum cause {
     CAUSE_STORE_PAGE = 15,
     CAUSE_NONE = 64,
     CAUSE_DEVICE = 65, /* not a cause: the access goes to a device and the engine performs it */
-    CAUSE_WATCHPOINT = 66 /* not a cause: the page has a watchpoint, and the access is made carefully */
+    CAUSE_WATCHPOINT = 66, /* not a cause: the page has a watchpoint, and the access is made carefully */
+    CAUSE_AHEAD = 67 /* not a cause: the page is no code yet, and will be when the hart has come to it */
 };
 
 enum { IRQ_SSIP = 1, IRQ_MSIP = 3, IRQ_STIP = 5, IRQ_MTIP = 7, IRQ_SEIP = 9, IRQ_MEIP = 11 };

@@ -192,6 +192,16 @@ static bool refuse(hart *h, enum access access, uint64_t address, uint32_t cause
     return false;
 }
 
+/*
+ * Is the page asked for before an instruction that needs it is to be executed?  Unicorn translates up to an instruction that
+ * goes over into the next page, which the hart may never come to, and looks for an empty block in the page before.
+ */
+static bool is_ahead(hart *h, uint64_t page)
+{
+    const uint64_t pc = hart_unicorn_pc(h), mask = h->machine->config.xlen == 64 ? ~0ull : 0xffffffff;
+    return ((pc ^ page) & mask) >> PAGE_SHIFT != 0 && ((pc + 2 - page) & mask) != 0;
+}
+
 bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_entry *result, void *user)
 {
     hart *h = user;
@@ -223,6 +233,8 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     if (access != ACCESS_FETCH && (*flags & (access == ACCESS_WRITE ? PAGE_WATCH_STORES : PAGE_WATCH_LOADS)))
         return refuse(h, access, address, CAUSE_DEVICE, physical);
     if (access == ACCESS_FETCH) {
+        if (!(*flags & PAGE_CODE) && is_ahead(h, address & ~(uint64_t)(PAGE_SIZE - 1)))
+            return refuse(h, access, address, CAUSE_AHEAD, physical);
         shadow_map(h, address, shadow_page(machine, physical));
         result->paddr = machine->shadow_base + (page << PAGE_SHIFT);
         result->perms = UC_PROT_EXEC;
