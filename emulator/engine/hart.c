@@ -399,10 +399,12 @@ void hart_run_slice(hart *h, uint64_t instructions)
         if (h->crossing_armed && !h->crossing_fresh && !h->careful)
             shadow_disarm_crossing(h);
     }
-    if (h->crossing_armed)
-        shadow_disarm_crossing(h);
     if (h->left > 0)
         careful_stand(h);
     else
         h->block = NULL; /* it may be forgotten until the hart goes on */
+    if (h->crossing_armed) {
+        careful_forget(h); /* the ebreak was taken for a part of its block */
+        shadow_disarm_crossing(h);
+    }
 }
