@@ -12,6 +12,7 @@ import faulthandler
 import hashlib
 import json
 import mmap
+import os
 import resource
 import sys
 from collections import Counter
@@ -20,7 +21,7 @@ from pathlib import Path
 from random import Random
 
 from fuzz_code import CSRS
-from fuzzing import DEVICE_KINDS, DEVICES, PAGE, PAGES, RAM, SAME_CONFIG, Case, Piece, make_case
+from fuzzing import DEVICE_KINDS, DEVICES, PAGE, PAGES, RAM, SAME_CONFIG, Case, Piece, is_bare, make_case
 
 from emulator import ReplugError
 from emulator.engine import Engine, EngineConfig, Pipeline, StopReason
@@ -31,6 +32,8 @@ MOST_RETURNS = 40
 """From Engine.run in one piece: each stop for an event or a request is one."""
 TWICE, FRESH, REPLAYED = 10, 100, 25
 """Every so many runs: again on the same engine; on a new one; by instruction along the recorded slices."""
+CUT = int(os.environ.get("REPLUG_FUZZ_CUT", "10"))
+"""Every so many runs: once more, stopped at random instructions, saved and restored there."""
 
 
 class DeviceError(Exception):
@@ -243,6 +246,31 @@ def replay_by_instruction(case: Case) -> None:
         exact.close()
 
 
+def cut_anywhere(case: Case, whole: Fuzzed, cut: Fuzzed) -> bool:
+    """In one piece, and stopped at random instructions with the state saved and restored: the same run.
+
+    False: it cannot be compared.
+    """
+    case = replace(case, pieces=[Piece(max(piece.instructions for piece in case.pieces), "nothing", 0)])
+    whole.run(case)
+    if set(whole.reasons) != {"LIMIT"}:
+        return False  # it went to sleep, or wild, or a device has had a hand in where it was cut
+    cut.prepare(case)
+    rng = Random(case.seed)
+    end = whole.engine.total_instret
+    while cut.engine.total_instret < end:
+        count = min(rng.choice((1, 1, 2, 3, 7, 20, 100, 1000)), end - cut.engine.total_instret)
+        reason = cut.engine.run_instructions(count)
+        assert reason is StopReason.LIMIT, f"cut at random instructions, it stopped for {reason.name}"
+        if rng.random() < 0.5:
+            cut.engine.restore(cut.engine.save())
+    for machine in (whole, cut):
+        machine.engine.run(1)  # both to a border
+        machine.retired = machine.engine.total_instret
+    assert cut.digest() == whole.digest(), "cut at random instructions, it came to another state"
+    return True
+
+
 class Campaign:
     """Runs with consecutive seeds, and what came of them."""
 
@@ -251,8 +279,10 @@ class Campaign:
         self.reasons: Counter[str] = Counter()
         self.checks: Counter[str] = Counter()
         self._machine: Fuzzed | None = None
+        self._pair: tuple[Fuzzed, Fuzzed] | None = None
 
     def close(self) -> None:
+        self._drop_pair()
         if self._machine is not None:
             counted, retired = self._machine.counted(), self._machine.all_retired
             self._machine.close()
@@ -281,6 +311,19 @@ class Campaign:
         if seed % REPLAYED == 0 and not case.config.per_instruction:
             self.checks["by instruction"] += 1
             replay_by_instruction(case)
+        if seed % CUT == 0 and is_bare(case):
+            self._cut(case)
+
+    def _cut(self, case: Case) -> None:
+        if self._pair is None or self._pair[0].engine.config != case.config:
+            self._drop_pair()
+            self._pair = (Fuzzed(case.config), Fuzzed(case.config))
+        self.checks["cut"] += cut_anywhere(case, *self._pair)
+
+    def _drop_pair(self) -> None:
+        for machine in self._pair or ():
+            machine.close()
+        self._pair = None
 
 
 def main(first: int, count: int, note: Path) -> int:

@@ -29,6 +29,7 @@ SAME_CONFIG = 250
 SAME_POOL = 500
 
 ACTIONS = ("nothing", "line", "dma", "snapshot", "rollback", "save", "damage", "csr", "event", "look")
+_SATP = 0x180
 
 
 def config_of(seed: int) -> EngineConfig:
@@ -266,6 +267,12 @@ class _Maker:
             )
         self.case.observed = not config.per_instruction and self.case.seed // SAME_CONFIG % 8 == 3
         return self.case
+
+
+def is_bare(case: Case) -> bool:
+    """Does it begin without address translation?  What is in a TLB is no part of a state."""
+    mode = 60 if case.config.xlen == 64 else 31
+    return not any(number == _SATP and value >> mode for hart in case.harts for number, value in hart.csrs)
 
 
 def make_case(seed: int) -> Case:

@@ -16,17 +16,11 @@ from emulator.engine import Access, Engine, StopReason
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fuzz_runner import Fuzzed
-from fuzzing import PAGE, PAGES, RAM, Case, Piece, make_case
+from fuzzing import PAGE, PAGES, RAM, Piece, is_bare, make_case
 
 INSTRUCTIONS = 1500
 SEEDS, GROUPS = 60, 5
 _ENDS = {"LIMIT"}
-_SATP = 0x180
-
-
-def _is_bare(case: Case) -> bool:
-    mode = 60 if case.config.xlen == 64 else 31
-    return not any(number == _SATP and value >> mode for hart in case.harts for number, value in hart.csrs)
 
 
 def _disturb(engine: Engine, rng: Random) -> None:
@@ -56,6 +50,8 @@ def _in_pieces(engine: Engine, end: int, rng: Random) -> None:
             engine.pass_breakpoint(hit.hart)
         else:
             assert reason is StopReason.WATCHPOINT
+        if rng.random() < 0.3:
+            engine.restore(engine.save())
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
@@ -63,7 +59,7 @@ def test_however_it_is_cut_it_is_the_same_run(group: int) -> None:
     compared = 0
     for seed in range(group * SEEDS, (group + 1) * SEEDS):
         case = make_case(seed)
-        if case.config.per_instruction or not _is_bare(case):
+        if case.config.per_instruction or not is_bare(case):
             continue
         case = replace(case, pieces=[Piece(INSTRUCTIONS, "nothing", 0)])
         whole, cut = Fuzzed(case.config), Fuzzed(case.config)

@@ -9,6 +9,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -136,6 +137,36 @@ def test_in_pieces_watched_gone_back_in_and_loaded(
         for number in range(saved_at + 1, len(lengths)):
             machine.run(lengths[number])
             assert machine.state_hash() == wanted[number]
+
+
+@settings(max_examples=60)
+@given(
+    scripts=scripts_of_harts,
+    harts=st.integers(1, HARTS),
+    quantum=quanta,
+    length=st.integers(1, 4000),
+    pieces=st.lists(st.tuples(st.integers(1, 120), st.sampled_from(("", "save", "back"))), min_size=1),
+)
+def test_stopped_at_any_instruction_and_brought_back(
+    image: Image, scripts: Scripts, harts: int, quantum: int, length: int, pieces: list[tuple[int, str]]
+) -> None:
+    """The state is saved and restored, or gone back to from later, in the middle of anything."""
+    whole = by_blocks(image, harts, quantum, scripts, length)
+    end = sum(whole.counts)
+    with made(image, harts, quantum, scripts) as machine:
+        engine = machine.engine
+        for count, action in pieces * (end // len(pieces) + 1):
+            if engine.total_instret >= end:
+                break
+            machine.advance(partial(engine.run_instructions, min(count, end - engine.total_instret)))
+            if action == "save":
+                engine.restore(engine.save())
+            elif action == "back":
+                snapshot = machine.snapshot()
+                engine.run_instructions(2 * count)
+                machine.restore(snapshot)
+        machine.run(0)
+        assert result(machine)[:4] == whole[:4]
 
 
 @pytest.mark.parametrize("quantum", [1, 33, 1000])
