@@ -64,7 +64,7 @@ typedef struct {
     uint32_t xlen;                  /* 32 or 64 */
     uint64_t ram_base;
     uint64_t ram_size;              /* bytes, a multiple of 4096 */
-    uint64_t quantum;               /* instructions a slice; a slice ends at the first block border past it */
+    uint64_t quantum;               /* instructions a slice; a slice ends at the first border past it (borders.c) */
     uint32_t instructions_per_tick; /* of mtime; one instruction is one nanosecond of virtual time */
     uint32_t hardware_ad;           /* at reset, page-table A and D bits: 1 are set by hardware; 0 fault */
     uint32_t pmp_entries;           /* 0, 16 or 64 */
