@@ -33,7 +33,7 @@ from emulator.errors import ReplugError
 from emulator.loader.boot import Start, open_bootable, prepare
 from emulator.options import MachineOptions
 from emulator.snapshot import SavedMachine, save_machine
-from emulator.token import CONSOLE, NETWORK, Typed
+from emulator.token import CONSOLE, NETWORK, Edit, External, Switch, Typed
 from emulator.virtio_slots import VirtioSlots
 from toolchain.image import Image
 
@@ -97,7 +97,7 @@ class Machine:
         self._disk: Disk | None = None
         self._exit: tuple[str, int] | None = None
         self.on_events: Callable[[], None] | None = None  # takes the events that the engine has kept
-        self.inputs: list[Typed] = []  # what came from outside, and where in the run
+        self.inputs: list[External] = []  # what came from outside, and where in the run
         self.bus = Bus()
         if self.options.disk is not None:
             self._disk = Disk(self.options.disk, self.options.disk_write)
@@ -186,21 +186,29 @@ class Machine:
         if data:
             self.accept(CONSOLE, data)
 
-    def accept(self, channel: int, data: bytes) -> None:
-        """An input of the run: CONSOLE, characters typed; NETWORK, a frame from the link (see token.py).
+    def accept(self, channel: int, data: bytes, step: int | None = None) -> None:
+        """An input of the run: CONSOLE, characters typed; NETWORK, a frame (see token/outside.py).
 
-        ReplugError for a frame when the machine's network is not a link.
+        step: that it is noted with, for debuggers. ReplugError for a frame when the machine's network is not
+        a link.
         """
         if channel == NETWORK and self.virtio.link is None:
             raise ReplugError("a frame came for a machine whose network is not a link")
-        self.inputs.append(Typed(self.engine.total_instret, self.engine.now, data, channel))
+        self.inputs.append(Typed(self.engine.total_instret, self.engine.now, data, channel, step))
         if channel == NETWORK:
             assert self.virtio.network is not None  # a link is at the end of its cable
-            self.virtio.network.receive(data)
+            with self.bus.acting(self.virtio.network):
+                self.virtio.network.receive(data)
         elif self.virtio.console is not None:
-            self.virtio.console.receive(data)
+            with self.bus.acting(self.virtio.console):
+                self.virtio.console.receive(data)
         else:
             self.uart.receive(data)
+
+    def act(self, external: Switch | Edit) -> None:
+        """What a debugger does against the run, at the step where the machine stands now."""
+        self.inputs.append(external)
+        external.apply(self.engine)
 
     @property
     def listens(self) -> bool:
@@ -250,9 +258,10 @@ class Machine:
         while True:
             reason = self._run_and_deliver(min(end - retired, htif.until_look(retired)))
             retired = engine.total_instret
-            stored = reason is StopReason.WATCH and htif.stored(engine.watch_hit, retired)
-            if self._exit is None and not stored:
-                htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
+            with self.bus.acting(htif):
+                stored = reason is StopReason.WATCH and htif.stored(engine.watch_hit, retired)
+                if self._exit is None and not stored:
+                    htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
             if self._exit is not None or retired >= end:
                 return reason
             if reason is not StopReason.LIMIT and not stored:
@@ -283,9 +292,10 @@ class Machine:
             self.uart.deliver()
         retired = self.engine.total_instret
         if self._htif is not None and self._exit is None:
-            stored = reason is StopReason.WATCH and self._htif.stored(self.engine.watch_hit, retired)
-            if not stored and not self.engine.in_block:
-                self._htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
+            with self.bus.acting(self._htif):
+                stored = reason is StopReason.WATCH and self._htif.stored(self.engine.watch_hit, retired)
+                if not stored and not self.engine.in_block:
+                    self._htif.look(retired, last=reason in (StopReason.IDLE, StopReason.WILD))
         if self._exit is not None:
             (kind, code), self._exit = self._exit, None
             return reason, Outcome("exit", code if kind == "fail" else 0)
@@ -300,6 +310,11 @@ class Machine:
     @property
     def harts(self) -> int:
         return self.options.harts
+
+    @property
+    def disk(self) -> Disk | None:
+        """The disk image in its host file."""
+        return self._disk
 
     @property
     def disk_hash(self) -> bytes | None:

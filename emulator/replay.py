@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Running a machine again as a token says: the same inputs at exactly the same places."""
+"""Running a machine again as a token says: the same from outside at exactly the same places."""
 
 from __future__ import annotations
 
 from emulator.engine import StopReason
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
-from emulator.stepping import Pause, run_in_steps
+from emulator.stepping import STEP, Pause, run_in_steps
 from emulator.token import Token, Typed
 
 
@@ -21,13 +21,50 @@ def replay(
     """
     token.check_machine(machine)
     limit = max_instructions if max_instructions is not None else token.end
-    for typed in token.inputs:
-        if limit is not None and typed.instructions > limit:
-            break
-        outcome = _run_to(machine, typed, pause)
+    for external in token.inputs:
+        if isinstance(external, Typed):
+            if limit is not None and external.instructions > limit:
+                break
+            outcome = _run_to(machine, external, pause)
+        else:
+            outcome = _run_to_step(machine, external.step, limit, pause)
+            if outcome is None or machine.engine.steps == external.step:  # a debugger went on behind the end
+                machine.act(external)
+                outcome = None
         if outcome is not None:
             return outcome
+    if token.step is not None and max_instructions is None:
+        return _run_to_step(machine, token.step, None, pause) or Outcome("limit", 1)
     return run_in_steps(machine, limit, pause)
+
+
+def _run_to_step(machine: Machine, step: int, limit: int | None, pause: Pause | None) -> Outcome | None:
+    """Exactly to that step, with nothing done behind it.  An outcome if the guest ended there or before, or
+    `limit` instructions have retired."""
+    engine = machine.engine
+    if engine.steps > step:
+        raise _elsewhere(f"step {step}")
+    while engine.steps < step:
+        room = min(step - engine.steps, STEP, machine.longest_advance)
+        if limit is not None:
+            room = min(room, limit - engine.total_instret)
+            if room <= 0:
+                return Outcome("limit", 1)
+        reason, outcome = machine.advance(lambda room=room: engine.run_steps(room))  # type: ignore[misc]
+        if pause is not None:
+            pause()
+        if outcome is not None:
+            return outcome
+        if reason is StopReason.IDLE:
+            raise _elsewhere(f"step {step}")
+    return None
+
+
+def _elsewhere(place: str) -> ReplugError:
+    return ReplugError(
+        f"token: the run does not come by {place}, where something came from outside: "
+        "it is of another version of Replug"
+    )
 
 
 def _run_to(machine: Machine, typed: Typed, pause: Pause | None) -> Outcome | None:
@@ -43,13 +80,13 @@ def _run_to(machine: Machine, typed: Typed, pause: Pause | None) -> Outcome | No
         # input may be one of those, and time may go on after it without an instruction.
         nonlocal done
         if not done and here():
-            machine.accept(typed.channel, typed.data)
+            machine.accept(typed.channel, typed.data, typed.step)
             done = True
             return True
         return False
 
     if here():
-        machine.accept(typed.channel, typed.data)
+        machine.accept(typed.channel, typed.data, typed.step)
         return None
     while not done:
         # At least one: at the place itself time may still have to pass, up to the event where it was typed.
@@ -57,10 +94,7 @@ def _run_to(machine: Machine, typed: Typed, pause: Pause | None) -> Outcome | No
         outcome = run_in_steps(machine, end, pause, at_stop)
         passed = machine.engine.total_instret > typed.instructions
         if not done and (outcome.reason != "limit" or passed):
-            raise ReplugError(
-                f"token: the run does not come by instruction {typed.instructions} at {typed.time} ns, where "
-                "something was typed: it is of another version of Replug"
-            )
+            raise _elsewhere(f"instruction {typed.instructions} at {typed.time} ns")
         if done and outcome.reason in ("exit", "wild"):
             return outcome
     return None

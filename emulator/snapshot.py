@@ -8,7 +8,7 @@ The file, numbers little endian:
     32 bytes  BLAKE2b-256 of everything that follows
     sections, in this order, each of four letters, its length in bytes (8 bytes), and its contents:
       UNIC    version of Unicorn (ASCII): another one might cut code into other blocks, and slices with them
-      RUN_    the token of the run up to here (token.py): image, options, disk, and all that was typed
+      RUN_    the token of the run up to here (token/run.py): image, options, disk, and all that was typed
       HASH    the state hash, 16 bytes
       HART    harts, CLINT, virtual time, schedule, and what harts fetch where RAM says otherwise (state.c)
       EVNT    the events that devices wait for (events.py)

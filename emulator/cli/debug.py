@@ -71,7 +71,8 @@ def debug(
     With --dap, an editor such as VS Code or Neovim does.
 
     All options of `replug boot` that say what runs are options here; --replay TOKEN opens a recorded run with
-    all its time to move in.
+    all its time to move in. With --disk-write, the file is what the disk holds at the farthest state reached,
+    and goes back when a new timeline begins.
 
     \b
     Examples
@@ -92,14 +93,14 @@ def debug(
     address = None if served is None else parse_address(served)
     given |= dict.fromkeys(_NOT_OURS)
     job = _prepare(image, quiet, None if isa is None else Isa.parse(isa), given)
-    if job.options.disk_write:
-        raise ReplugError("--disk-write: a run that is moved through keeps what the guest writes in memory")
     output = console.Output(1 if address is not None else 2 if batch else 1)
     listeners: list[Callable[[bytes], None]] = [output]
     with (
         DebugSession(job.image, job.options, lambda data: _tell(listeners, data), job.token) as session,
         Signals() as signals,
     ):
+        if job.link is not None:
+            session.connect(job.link)
         interpreter = Interpreter(session, Symbols(session.machine.image), click.echo)
         try:
             for file in files:
@@ -241,8 +242,6 @@ def _read_commands(interpreter: Interpreter, signals: Signals, batch: bool) -> N
 def _cycles(interpreter: Interpreter, _rest: str) -> None:
     session = interpreter.session
     token = session.token()
-    if token is None:
-        raise ReplugError("the run was edited, or stepped against the schedule: it cannot be made again")
     image = session.machine.image
     if image is None or not image.notes:
         raise ReplugError("the image declares no paths")

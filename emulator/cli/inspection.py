@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from emulator.devices.device import Device
-from emulator.devices.virtio_mmio import EmptySlot, VirtioDevice
+from emulator.devices.virtio_mmio import KINDS, EmptySlot, VirtioDevice
 from emulator.errors import ReplugError
 from emulator.machine import Machine
 from emulator.report import PRIVILEGES, place, symbol
@@ -24,7 +24,6 @@ _CSRS = {
     "mtval": 0x343, "sie": 0x104, "stvec": 0x105, "sepc": 0x141, "scause": 0x142, "stval": 0x143,
     "satp": 0x180,
 }  # fmt: skip
-_KINDS = {1: "network", 2: "block", 3: "console", 4: "entropy"}
 _FORMAT = re.compile(r"/([0-9]*)([xduics]?)([bhwg]?)|/([0-9]*)([bhwg])([xdu])")
 _WIDTHS = {"b": 1, "h": 2, "w": 4, "g": 8}
 _ADDRESS = re.compile(
@@ -183,7 +182,7 @@ def devices(machine: Machine) -> Iterator[str]:
 
 def _state(machine: Machine, device: Device) -> str:
     if isinstance(device, VirtioDevice):
-        kind = _KINDS.get(device.device_id, str(device.device_id))
+        kind = KINDS.get(device.device_id, str(device.device_id))
         fault = f": {device.last_fault}" if device.last_fault else ""
         return f"{kind}, {device.condition}{fault}"
     if device is machine.uart:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
+from emulator.debug.outside import Left
 from emulator.engine import PAGE_SIZE
 from emulator.machine import Machine, Snapshot
 
@@ -24,13 +25,13 @@ BUDGET = 256 << 20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state to go back to. passed: externals before it; written: bytes of console output."""
+    """A state to go back to. passed: externals before it; left: what had left the machine (outside.py)."""
 
     step: int
     instructions: int
     snapshot: Snapshot
     passed: int
-    written: int
+    left: Left
 
     @property
     def device_bytes(self) -> int:
@@ -67,14 +68,14 @@ class History:
             for checkpoint in self._checkpoints
         )
 
-    def take(self, passed: int, written: int) -> None:
+    def take(self, passed: int, left: Left) -> None:
         """A checkpoint of the machine as it is now, unless there is one."""
         engine = self._machine.engine
         step = engine.steps
         if self._checkpoints and self.newest.step == step and self.newest.passed == passed:
             return
         snapshot = self._machine.snapshot()
-        self._checkpoints.append(Checkpoint(step, engine.total_instret, snapshot, passed, written))
+        self._checkpoints.append(Checkpoint(step, engine.total_instret, snapshot, passed, left))
         self._thin()
 
     def before(self, step: int) -> int:
@@ -89,6 +90,16 @@ class History:
         """Index of the newest checkpoint with fewer instructions."""
         place = bisect_left(self._checkpoints, instructions, key=lambda checkpoint: checkpoint.instructions)
         return max(place - 1, 0)
+
+    def latest_change(self, index: int, places: list[tuple[int, int]]) -> int | None:
+        """The last checkpoint, up to this index, behind which a page of any of these bytes of RAM (physical
+        address, length) has changed before the next one; None: none."""
+        holds = self._machine.engine.snapshot_holds
+        for candidate in range(index, -1, -1):
+            number = self._checkpoints[candidate].snapshot.number
+            if any(holds(number, address, length) for address, length in places):
+                return candidate
+        return None
 
     def restore(self, index: int) -> Checkpoint:
         """The machine as it was at a checkpoint; those behind it are gone."""

@@ -87,8 +87,9 @@ class Breakpoint:
 class Stop:
     """Why and where the machine stands.
 
-    hart: the one that it is about. breakpoint, hit: what was met. old, new: bytes of a watched place before
-    and after, where they are known. outcome: of a run that has ended. backwards: it was reached going back.
+    hart: the one that it is about. breakpoint, hit: what was met. writer: the device that has written to a
+    watched place, "" if it was a hart. outcome: of a run that has ended. backwards: it was reached going
+    back.
     """
 
     kind: StopKind
@@ -96,7 +97,6 @@ class Stop:
     hart: int
     breakpoint: Breakpoint | None = None
     hit: Hit | None = None
-    old: bytes | None = None
-    new: bytes | None = None
+    writer: str = ""
     outcome: Outcome | None = None
     backwards: bool = False

@@ -8,44 +8,7 @@ makes another future: the timeline is cut there and grows a new end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from emulator.machine import Machine
-from emulator.token import CONSOLE
-
-
-@dataclass(frozen=True)
-class Input:
-    """Bytes that came on a channel (token.py), where so many instructions had retired, at this virtual time.
-
-    step: if it is known: that of a run from a token is not.
-    """
-
-    step: int | None
-    instructions: int
-    time: int
-    data: bytes
-    channel: int = CONSOLE
-
-
-@dataclass(frozen=True)
-class Switch:
-    """Against the schedule, the slice that ran ended at this step, and this hart's began."""
-
-    step: int
-    hart: int
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A user changed something at this step."""
-
-    step: int
-    apply: Callable[[Machine], None]
-
-
-External = Input | Switch | Edit
+from emulator.token import External, Switch, Typed, merge
 
 
 class Timeline:
@@ -53,36 +16,43 @@ class Timeline:
 
     def __init__(self) -> None:
         self._externals: list[External] = []
+        self._farthest = 0  # most that have ever been passed
         self.passed = 0
-        self.edited = False
-        """Whether it holds edits, which no token can carry."""
 
     def next(self) -> External | None:
         """The one that comes next."""
         return self._externals[self.passed] if self.passed < len(self._externals) else None
 
-    def expect(self, externals: list[External]) -> None:
+    def expect(self, externals: tuple[External, ...]) -> None:
         """These are to come, from a recorded run."""
         self._externals += externals
 
+    def arrived(self, step: int) -> None:
+        """The next one has come, at this step."""
+        external = self._externals[self.passed]
+        if isinstance(external, Typed):
+            self._externals[self.passed] = external._replace(step=step)
+        self.passed += 1
+        self._farthest = max(self._farthest, self.passed)
+
     def add(self, external: External) -> None:
         """It has just come: whatever was to follow is cut off."""
-        del self._externals[self.passed :]
+        self.cut()
         self._externals.append(external)
         self.passed += 1
-        self.edited = any(isinstance(external, Edit) for external in self._externals)
+        self._farthest = self.passed
 
     def cut(self) -> None:
         """Nothing follows."""
         del self._externals[self.passed :]
-        self.edited = any(isinstance(external, Edit) for external in self._externals)
+        self._farthest = self.passed
+
+    @property
+    def reached(self) -> tuple[External, ...]:
+        """All up to the farthest state that was reached; what was typed at one place is one."""
+        return merge(self._externals[: self._farthest])
 
     @property
     def switches(self) -> list[Switch]:
         """All deviations from the schedule."""
         return [external for external in self._externals if isinstance(external, Switch)]
-
-    @property
-    def inputs(self) -> list[Input]:
-        """All that was typed."""
-        return [external for external in self._externals if isinstance(external, Input)]

@@ -6,7 +6,10 @@ With `write=True` they go to the host file as well. That run still repeats from 
 file, but a later run with the same file starts from other contents: write-through is outside the
 determinism of later runs.
 
-Either way the state is the same: the hash of the original contents and the sectors that differ from them.
+A debugger, which goes back and runs the past again, asks that the file follow only when it says so (`defer`,
+`settle`): the guest sees the disk of its own time, the file stays at the farthest state that was reached.
+
+In any case the state is the same: the hash of the original contents and the sectors that differ from them.
 A sector that is changed and changed back is no difference.
 """
 
@@ -15,6 +18,7 @@ import hashlib
 import os
 import stat
 import struct
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -42,6 +46,10 @@ class Disk:
             self._identity = (status.st_size, status.st_mtime_ns)
             self._changed: dict[int, bytes] = {}  # sector -> contents that differ from the original
             self._original: dict[int, bytes] = {}  # write-through only: what the file held before
+            self._in_file: dict[int, bytes] = {}  # what it holds instead now
+            self._behind: set[int] = set()  # sectors in which the file may differ from the disk
+            self._deferred = False
+            self._flush_due = False
             self._base_hash: bytes | None = None
             if write:
                 self._base_hash = self._hash_file()  # now, while the file still is the original
@@ -65,32 +73,55 @@ class Disk:
 
     def read(self, sector: int, count: int) -> bytes:
         """`count` sectors from `sector` on, all of them inside the disk."""
-        data = self._read_file(sector, count)
-        if self.write_through or not self._changed:
-            return data
-        return _patched(data, sector, count, self._changed)
+        return _patched(self._read_original(sector, count), sector, count, self._changed)
 
     def write(self, sector: int, data: bytes) -> None:
         """Whole sectors from `sector` on, all of them inside the disk."""
         count = len(data) // SECTOR
-        before = self._read_file(sector, count)
-        original = _patched(before, sector, count, self._original) if self.write_through else before
+        original = self._read_original(sector, count)
         for index in range(count):
             start = index * SECTOR
-            old = original[start : start + SECTOR]
             new = data[start : start + SECTOR]
-            if new == old:
+            if new == original[start : start + SECTOR]:
                 self._changed.pop(sector + index, None)
             else:
                 self._changed[sector + index] = new
-                if self.write_through:
-                    self._original.setdefault(sector + index, old)
         if self.write_through:
-            self._write_file(sector, data)
+            self._behind.update(range(sector, sector + count))
+            if not self._deferred:
+                self.settle()
 
     def flush(self) -> None:
         """What was written so far is on the host's disk when this returns (write-through only)."""
-        if self.write_through:
+        self._flush_due = self.write_through
+        if not self._deferred:
+            self.settle()
+
+    def defer(self) -> None:
+        """From now on the file follows when `settle` is called, not by itself."""
+        self._deferred = True
+
+    @property
+    def differs(self) -> bool:
+        """Whether the file is not what the disk is now (write-through only)."""
+        return any(self._in_file.get(sector) != self._changed.get(sector) for sector in self._behind)
+
+    def settle(self) -> None:
+        """The file becomes what the disk is now (write-through only)."""
+        differing = (s for s in sorted(self._behind) if self._in_file.get(s) != self._changed.get(s))
+        for start, count in _runs(differing):
+            original = self._read_original(start, count)
+            for number in range(start, start + count):
+                place = (number - start) * SECTOR
+                self._original.setdefault(number, original[place : place + SECTOR])
+            self._write_file(start, _patched(original, start, count, self._changed))
+            for number in range(start, start + count):
+                self._in_file.pop(number, None)
+                if number in self._changed:
+                    self._in_file[number] = self._changed[number]
+        self._behind.clear()
+        if self._flush_due:
+            self._flush_due = False
             try:
                 os.fsync(self._file)
             except OSError as error:
@@ -113,7 +144,7 @@ class Disk:
         return header + b"".join(_RECORD.pack(sector, changed[sector]) for sector in sorted(changed))
 
     def restore(self, state: bytes) -> None:
-        """Go back to what `save` gave (the host file as well, when writing through).
+        """Go back to what `save` gave (the host file as well, when writing through and not deferred).
 
         ReplugError when the state is damaged or that of a disk with other original contents.
         """
@@ -127,13 +158,16 @@ class Disk:
         numbers = [number for number, _ in records]
         if numbers != sorted(set(numbers)) or (numbers and numbers[-1] >= sectors):
             raise bad_state(name)
+        changed = dict(records)
         if self.write_through:
-            for number in self._changed:
-                self._write_file(number, self._original[number])
-            for number, data in records:
-                self._original.setdefault(number, self._read_file(number, 1))
-                self._write_file(number, data)
-        self._changed = dict(records)
+            self._behind |= changed.keys() | self._changed.keys()
+        self._changed = changed
+        if not self._deferred:
+            self.settle()
+
+    def _read_original(self, sector: int, count: int) -> bytes:
+        """What the file held at first."""
+        return _patched(self._read_file(sector, count), sector, count, self._original)
 
     def _read_file(self, sector: int, count: int) -> bytes:
         position = sector * SECTOR
@@ -163,6 +197,20 @@ class Disk:
         for sector in range(0, self.sectors, step):
             digest.update(self._read_file(sector, min(step, self.sectors - sector)))
         return digest.digest()
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as (first, how many in a row)."""
+    start = count = 0
+    for number in numbers:
+        if count and number == start + count:
+            count += 1
+            continue
+        if count:
+            yield start, count
+        start, count = number, 1
+    if count:
+        yield start, count
 
 
 def _patched(data: bytes, sector: int, count: int, patches: dict[int, bytes]) -> bytes:

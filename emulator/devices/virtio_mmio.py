@@ -57,6 +57,10 @@ class EmptySlot(Device):
             raise BusError
 
 
+KINDS = {1: "network", 2: "block", 3: "console", 4: "entropy"}
+"""What devices are called, by their `device_id`."""
+
+
 class VirtioDevice(Device):
     """Registers and state that all virtio devices share; `device_id` as in virtio 1.1, section 5."""
 

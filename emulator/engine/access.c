@@ -10,8 +10,11 @@ uint8_t *replug_ram(replug_machine *machine) { return machine->ram; }
 
 const uint8_t *replug_ram_page_flags(replug_machine *machine) { return machine->page_flags; }
 
-/* A write that does not come from a hart: loader, device, debugger.  -1: not all of it is RAM. */
-int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length)
+/*
+ * A write that does not come from a hart.  device: its number, from 1 on, for watchpoints; 0: loader or debugger, which meet
+ * none.  -1: not all of it is RAM.
+ */
+int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length, uint32_t device)
 {
     const uint64_t offset = address - machine->config.ram_base;
 
@@ -27,6 +30,8 @@ int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *d
         if (machine->page_flags[page] & PAGE_CODE)
             shadow_mark_dirty(machine, page);
     }
+    if (device != 0)
+        watchpoint_device(machine, address, length, device);
     return 0;
 }
 

@@ -36,12 +36,19 @@ class EngineDebugging:
         Nothing happens behind the last of them: no slice ends, no interrupt is taken, no event is due.
         However a run is cut in this way, it is the same run.
         """
-        return self._came_back(self._lib.replug_run_exact(self._machine, count, _INSTRUCTIONS, -1, 0))
+        return self._came_back(self._lib.replug_run_exact(self._machine, count, _INSTRUCTIONS, -1, 0, 0))
 
-    def run_steps(self, count: int, hart: int | None = None, hart_count: int = 0) -> StopReason:
-        """The same for steps of all harts; at most so many of one hart, while the others run as scheduled."""
+    def run_steps(
+        self, count: int, hart: int | None = None, hart_count: int = 0, *, alone: bool = False
+    ) -> StopReason:
+        """The same for steps of all harts; at most so many of one hart, while the others run as scheduled.
+
+        alone: stop (StopReason.LIMIT) where the slice that runs is over, as well.
+        """
         chosen = -1 if hart is None else self._checked(hart)
-        return self._came_back(self._lib.replug_run_exact(self._machine, count, _STEPS, chosen, hart_count))
+        return self._came_back(
+            self._lib.replug_run_exact(self._machine, count, _STEPS, chosen, hart_count, int(alone))
+        )
 
     def pass_breakpoint(self, hart: int) -> None:
         """In the next exact run, this hart does not stop at a breakpoint where it stands."""
@@ -136,9 +143,18 @@ class EngineDebugging:
             int(raw.number),
             Access(int(raw.kind)),
             int(raw.width),
+            int(raw.device),
         )
 
+    def take_device_hit(self) -> bool:
+        """Whether, since this was asked last, a device has met a watchpoint between runs: see `last_hit`."""
+        return bool(self._lib.replug_take_device_hit(self._machine))
+
     # --- snapshots ---
+
+    def snapshot_holds(self, snapshot: int, address: int, length: int) -> bool:
+        """Whether a page of these bytes of RAM has changed between a snapshot and the next one (or now)."""
+        return bool(self._lib.replug_snapshot_holds(self._machine, snapshot, address, length))
 
     def merge_snapshot(self, snapshot: int) -> None:
         """Forget a snapshot, not the oldest; the numbers of those behind it go down by one."""

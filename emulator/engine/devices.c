@@ -30,7 +30,9 @@ uint64_t devices_read(hart *h, uint64_t physical, uint32_t width, int *fault)
     if (machine->config.devices && plic_contains(physical))
         return plic_read(machine, physical, width, fault);
     machine->mmio_fault = machine->mmio_read == NULL;
+    machine->mmio_hart = h;
     const uint64_t value = machine->mmio_fault ? 0 : machine->mmio_read(h->id, physical, width);
+    machine->mmio_hart = NULL;
     if (machine->mmio_fault)
         *fault = 1;
     return value;
@@ -48,8 +50,10 @@ void devices_write(hart *h, uint64_t physical, uint32_t width, uint64_t value, i
         plic_write(machine, physical, width, value, fault);
     } else {
         machine->mmio_fault = machine->mmio_write == NULL;
+        machine->mmio_hart = h;
         if (!machine->mmio_fault)
             machine->mmio_write(h->id, physical, width, value);
+        machine->mmio_hart = NULL;
         if (machine->mmio_fault)
             *fault = 1;
     }

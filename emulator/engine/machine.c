@@ -392,6 +392,8 @@ static int run(replug_machine *machine, uint64_t max_instructions)
         if (at_exact_end(machine, h, limit))
             return REPLUG_STOP_LIMIT;
         if (slice_is_over(h)) { /* an exact run ended here */
+            if (machine->exact_alone)
+                return REPLUG_STOP_LIMIT;
             end_slice(h);
             continue;
         }
@@ -406,7 +408,7 @@ static int run(replug_machine *machine, uint64_t max_instructions)
         if (exact) { /* stop here: the end of the slice belongs to what follows */
             if (machine->stop != 0 || machine->stop_requested)
                 return machine->stop != 0 ? machine->stop : REPLUG_STOP_REQUEST;
-            if (at_exact_end(machine, h, limit))
+            if (at_exact_end(machine, h, limit) || (machine->exact_alone && slice_is_over(h)))
                 return REPLUG_STOP_LIMIT;
         }
         if (slice_is_over(h))
@@ -422,20 +424,22 @@ int replug_run(replug_machine *machine, uint64_t max_instructions)
 {
     machine->exact_unit = 0;
     machine->exact_hart = ~0u;
+    machine->exact_alone = false;
     return run(machine, max_instructions);
 }
 
 /*
  * Run until exactly so many instructions (or steps, of enum replug_unit) more are done by all harts, or so many by one
  * (hart >= 0).  Nothing happens behind the last of them: no slice ends, no interrupt is taken, no event is due.  However a
- * run is cut in this way, it is the same run.
+ * run is cut in this way, it is the same run.  alone: also stop where the slice ends, before another hart runs.
  */
-int replug_run_exact(replug_machine *machine, uint64_t count, int unit, int hart, uint64_t hart_count)
+int replug_run_exact(replug_machine *machine, uint64_t count, int unit, int hart, uint64_t hart_count, int alone)
 {
     int reason = REPLUG_STOP_LIMIT;
 
     machine->exact_unit = unit;
     machine->exact_hart = ~0u;
+    machine->exact_alone = alone != 0;
     if (hart >= 0) {
         const uint64_t done = hart_progress(&machine->harts[hart]);
         machine->exact_hart = (uint32_t)hart;

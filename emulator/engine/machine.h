@@ -344,6 +344,7 @@ struct replug_machine {
     replug_mmio_read mmio_read;
     replug_mmio_write mmio_write;
     bool mmio_fault;
+    hart *mmio_hart;           /* whose access to a device is being made outside the engine; else NULL */
     struct careful {
         uc_engine *uc;       /* the second Unicorn; NULL until it is needed */
         uc_context *context;
@@ -354,12 +355,14 @@ struct replug_machine {
     int exact_unit;          /* of replug_run_exact; 0: replug_run */
     uint32_t exact_hart;     /* that has a limit of its own; ~0: none */
     uint64_t exact_hart_end; /* in what exact_unit counts */
+    bool exact_alone;        /* stop where the slice ends as well */
     struct breakpoint *breakpoints;
     uint32_t breakpoint_count;
     uint32_t passed_hart;    /* this hart does not stop at a breakpoint before it has gone on from this step */
     uint64_t passed_step;
     struct watchpoint *watchpoints;
     uint32_t watchpoint_count;
+    bool device_hit;           /* a device has met a watchpoint between runs, and nobody has asked yet */
     struct register_watch {
         enum { REGISTER_NONE, REGISTER_X, REGISTER_F } kind;
         uint32_t hart, index, number;
@@ -482,6 +485,7 @@ bool breakpoint_stops(hart *h, uint64_t pc);
 uint32_t watchpoint_page(const struct replug_machine *machine, uint64_t virtual, uint64_t physical);
 void watchpoint_access(hart *h, uint64_t pc, uint64_t virtual, uint64_t physical, uint32_t width, uint32_t kind);
 void watchpoint_instruction(hart *h, uint64_t pc);
+void watchpoint_device(struct replug_machine *machine, uint64_t physical, uint64_t length, uint32_t device);
 void watchpoint_settle(hart *h);
 void watchpoint_remove(struct replug_machine *machine, uint32_t number);
 

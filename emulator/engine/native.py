@@ -253,9 +253,12 @@ class Engine(EngineDevices, EngineDebugging):
 
     # --- memory ---
 
-    def ram_write(self, address: int, data: bytes) -> bool:
-        """Write guest physical memory from outside.  False when not all of it is RAM."""
-        return bool(self._lib.replug_ram_write(self._machine, address, data, len(data)) == 0)
+    def ram_write(self, address: int, data: bytes, device: int = 0) -> bool:
+        """Write guest physical memory from outside.  False when not all of it is RAM.
+
+        device: its number, from 1 on, for watchpoints; 0: the loader or a debugger, which meet none.
+        """
+        return bool(self._lib.replug_ram_write(self._machine, address, data, len(data), device) == 0)
 
     def translate(self, hart: int, address: int) -> int | None:
         """The physical address of a virtual one, as the hart sees it now; None where nothing is mapped."""

@@ -216,7 +216,8 @@ class Hit(NamedTuple):
     """A breakpoint or watchpoint was met.
 
     step: steps (instructions and traps) of all harts in front of the instruction that met it, whose address
-    is pc; address, physical, width (bytes): of the access.
+    is pc; address, physical, width (bytes): of the access.  device: the number of the device that has written
+    there, 0: it was the hart; hart and pc then say who was to go on.
     """
 
     step: int
@@ -227,3 +228,4 @@ class Hit(NamedTuple):
     number: int
     kind: Access
     width: int
+    device: int = 0

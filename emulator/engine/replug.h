@@ -57,6 +57,7 @@ typedef struct {
     uint32_t number;   /* as given when it was set */
     uint32_t kind;     /* of enum replug_access */
     uint32_t width;    /* bytes */
+    uint32_t device;   /* that has written there, as replug_ram_write was told; 0: it was the hart */
 } replug_hit;
 
 typedef struct {
@@ -211,7 +212,7 @@ void replug_set_mmio(replug_machine *machine, replug_mmio_read read, replug_mmio
 void replug_mmio_fault(replug_machine *machine);
 
 int replug_run(replug_machine *machine, uint64_t max_instructions);
-int replug_run_exact(replug_machine *machine, uint64_t count, int unit, int hart, uint64_t hart_count);
+int replug_run_exact(replug_machine *machine, uint64_t count, int unit, int hart, uint64_t hart_count, int alone);
 void replug_pass_breakpoint(replug_machine *machine, uint32_t hart);
 uint64_t replug_steps(replug_machine *machine);
 uint32_t replug_next_hart(replug_machine *machine);
@@ -226,6 +227,7 @@ void replug_remove_breakpoint(replug_machine *machine, uint32_t number);
 void replug_scan(replug_machine *machine, int on);
 uint64_t replug_hit_count(replug_machine *machine);
 const replug_hit *replug_last_hit(replug_machine *machine);
+int replug_take_device_hit(replug_machine *machine);
 void replug_sync_code(replug_machine *machine);
 void replug_request_stop(replug_machine *machine);
 uint64_t replug_now(replug_machine *machine);
@@ -251,7 +253,7 @@ uint64_t replug_uart_save(replug_machine *machine, uint8_t *buffer);
 int replug_uart_restore(replug_machine *machine, const uint8_t *buffer, uint64_t length);
 
 uint8_t *replug_ram(replug_machine *machine);
-int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length);
+int replug_ram_write(replug_machine *machine, uint64_t address, const uint8_t *data, uint64_t length, uint32_t device);
 const uint8_t *replug_ram_page_flags(replug_machine *machine);
 int replug_translate_debug(replug_machine *machine, uint32_t hart, uint64_t address, uint64_t *physical);
 
@@ -293,6 +295,7 @@ int replug_merge_snapshot(replug_machine *machine, uint32_t snapshot);
 int replug_rollback(replug_machine *machine, uint32_t snapshot);
 void replug_drop_snapshots(replug_machine *machine);
 uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t snapshot);
+int replug_snapshot_holds(replug_machine *machine, uint32_t snapshot, uint64_t address, uint64_t length);
 
 int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint32_t name, uint32_t detail,
                 int capture_register);

@@ -173,6 +173,20 @@ uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t number)
     return number < machine->snapshot_count ? machine->snapshots[number].kept_count : 0;
 }
 
+/* Has any page of so many bytes from a physical address on changed between that snapshot and the next (or now)? */
+int replug_snapshot_holds(replug_machine *machine, uint32_t number, uint64_t address, uint64_t length)
+{
+    const uint64_t offset = address - machine->config.ram_base;
+    const uint64_t first = offset >> PAGE_SHIFT, last = (offset + length - 1) >> PAGE_SHIFT;
+
+    for (uint32_t i = 0; number < machine->snapshot_count && i < machine->snapshots[number].kept_count; i++) {
+        const uint64_t page = machine->snapshots[number].kept[i].page;
+        if (first <= page && page <= last)
+            return 1;
+    }
+    return 0;
+}
+
 void snapshot_destroy(struct replug_machine *machine)
 {
     for (uint32_t i = 0; i < machine->snapshot_count; i++)

@@ -55,6 +55,45 @@ void watchpoint_access(hart *h, uint64_t pc, uint64_t virtual, uint64_t physical
                     REPLUG_STOP_WATCHPOINT);
 }
 
+/*
+ * A device has written to RAM.  If a hart's access to it has made it do so, the run stops behind that instruction.  Else it was
+ * an event or an input, between two steps of harts: the hit is kept for whoever asks (replug_take_device_hit).
+ */
+void watchpoint_device(struct replug_machine *machine, uint64_t physical, uint64_t length, uint32_t device)
+{
+    for (uint32_t i = 0; i < machine->watchpoint_count; i++) {
+        const struct watchpoint *watch = &machine->watchpoints[i];
+        if (!watch->physical || !(watch->kind & REPLUG_ACCESS_WRITE) || physical + length <= watch->address ||
+            watch->address + watch->length <= physical)
+            continue;
+        const uint64_t first = physical > watch->address ? physical : watch->address;
+        const uint64_t end = physical + length < watch->address + watch->length ? physical + length : watch->address + watch->length;
+        const uint64_t width = end - first < 8 ? end - first : 8;
+        replug_hit hit = {.address = first, .physical = first, .number = watch->number, .kind = REPLUG_ACCESS_WRITE,
+                          .width = (uint32_t)width, .device = device};
+        if (machine->mmio_hart != NULL) {
+            hit.pc = machine->mmio_hart->pc;
+            machine_hit(machine->mmio_hart, &hit, REPLUG_STOP_WATCHPOINT);
+            return;
+        }
+        hit.step = replug_steps(machine);
+        hit.hart = replug_next_hart(machine);
+        hit.pc = machine->harts[hit.hart].pc;
+        machine->hit = hit;
+        machine->hit_count++;
+        machine->device_hit = true;
+        return;
+    }
+}
+
+/* Since this was asked last, has a device met a watchpoint between runs?  Then it is the last hit. */
+int replug_take_device_hit(replug_machine *machine)
+{
+    const bool taken = machine->device_hit;
+    machine->device_hit = false;
+    return taken;
+}
+
 /* In a careful block, in front of an instruction: if it touches what is watched, the run stops behind it. */
 void watchpoint_instruction(hart *h, uint64_t pc)
 {

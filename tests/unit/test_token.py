@@ -160,8 +160,8 @@ def test_a_small_token_cannot_fill_the_memory() -> None:
 
 
 def test_another_version() -> None:
-    with pytest.raises(ReplugError, match="version 2 is not known"):
-        Token.decode("r2.AAAA")
+    with pytest.raises(ReplugError, match="version 3 is not known"):
+        Token.decode("r3.AAAA")
 
 
 def test_neighbours_at_one_place_are_one() -> None:

@@ -3,7 +3,8 @@
 
 registry.py     declaring a command, finding it by a prefix, help
 interpreter.py  a line of text to a command's output; what commands share
-moving.py       step, continue, reverse-..., goto, last
+moving.py       step, continue, reverse-..., goto
+asking.py       last: when something happened
 stopping.py     breakpoints and watchpoints
 looking.py      registers, memory, code, harts
 paths.py        from border to border of named paths

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.debug.commands import changing, looking, moving, paths, protocol, stopping
+from emulator.debug.commands import asking, changing, looking, moving, paths, protocol, stopping
 from emulator.debug.commands.registry import command, completions, find, help_text
 from emulator.debug.expressions import Evaluator
 from emulator.debug.records import Breakpoint, Stop, StopKind
@@ -16,7 +16,7 @@ from emulator.engine import Access
 from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
-assert all((changing, looking, moving, paths, protocol, stopping))  # they declare their commands
+assert all((asking, changing, looking, moving, paths, protocol, stopping))  # they declare their commands
 _MOST_NESTED = 20
 
 
@@ -165,8 +165,12 @@ class Interpreter:
         names = {Access.READ: "read", Access.WRITE: "written"}
         done = names.get(hit.kind, "read and written")
         what = "is about to be" if stop.backwards else "was"
-        by = f"by {self.symbols.name(hit.pc)}"
-        data = self.session.machine.read_virtual(stop.hart, hit.address, hit.width)
+        by = f"by {stop.writer or self.symbols.name(hit.pc)}"
+        machine = self.session.machine
+        if stop.writer:  # the device knows physical addresses only
+            data: bytes | None = machine.read_physical(hit.physical, hit.width)
+        else:
+            data = machine.read_virtual(stop.hart, hit.address, hit.width)
         shown = "" if data is None else f", value {int.from_bytes(data, 'little'):#x}"
         self.say(f"watchpoint {number}: {hit.address:#x} {what} {done} {by}{shown}, {at}")
 

@@ -11,7 +11,6 @@ from emulator.debug.commands.registry import command
 from emulator.debug.frames import stack
 from emulator.debug.records import Stop, StopKind
 from emulator.debug.traps import back_over_traps, out_of_trap, over_traps
-from emulator.engine import Access
 from emulator.errors import ReplugError
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def _reverse_finish(interpreter: Interpreter, _rest: str) -> None:
     if found is None:
         raise ReplugError(f"{pc:#x}: no symbol says where this function begins")
     if found[1]:
-        stop = session.last_execution(pc - found[1], frozenset((hart,)))
+        stop = session.last_execution(pc - found[1], harts=frozenset((hart,)))
         if stop.kind is StopKind.START:
             interpreter.report(stop)
             return
@@ -177,39 +176,6 @@ def _goto(interpreter: Interpreter, rest: str) -> None:
     else:
         stop = session.goto_instruction(interpreter.value(rest.replace(",", "")))
     interpreter.report(stop)
-
-
-@command(
-    "last",
-    group=BACKWARD,
-    usage="write|read|access ADDRESS [LENGTH] | exec ADDRESS",
-    help="Back to who touched an address last, or to when it was last executed.",
-)
-def _last(interpreter: Interpreter, rest: str) -> None:
-    session, hart = interpreter.session, interpreter.hart
-    word, _, place = rest.partition(" ")
-    kinds = {"write": Access.WRITE, "read": Access.READ, "access": Access.READ | Access.WRITE}
-    if word == "exec":
-        stop = session.last_execution(interpreter.value(place))
-    else:
-        kind = next((kinds[name] for name in kinds if word and name.startswith(word)), None)
-        if kind is None:
-            kind, place = Access.WRITE, rest
-        address, length = _place(interpreter, place)
-        stop = session.last_access(address, length, kind, hart)
-    interpreter.report(stop)
-
-
-def _place(interpreter: Interpreter, text: str) -> tuple[int, int]:
-    """ADDRESS [LENGTH], in one or two expressions; the symbol's size, else 8 bytes, if no length is given."""
-    place, comma, length = text.partition(",")
-    if not comma and " " in text.strip():
-        place, _, length = text.strip().rpartition(" ")
-        if place.rstrip()[-1:] in "+-*/&|^<>=(":
-            place, length = text, ""
-    word = interpreter.session.engine.config.xlen // 8
-    size = interpreter.value(length) if length.strip() else interpreter.symbols.size(place.strip()) or word
-    return interpreter.value(place), size if size <= 64 or length.strip() else word
 
 
 # --- lines and calls ---
@@ -311,7 +277,7 @@ def back_over(interpreter: Interpreter) -> Stop:
         return stop
     for length in (4, 2):  # did a call return to where it was?
         if _call_length(interpreter, pc - length) == length:
-            stop = session.last_execution(pc - length, frozenset((hart,)))
+            stop = session.last_execution(pc - length, harts=frozenset((hart,)))
             return replace(stop, kind=StopKind.STEP) if stop.kind is StopKind.BREAKPOINT else stop
     return stop
 

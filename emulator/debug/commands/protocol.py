@@ -35,7 +35,7 @@ def _layout() -> dict[str, int]:
     return found
 
 
-class _Guest:
+class Guest:
     """Reads the kernel's structures by the addresses that it is linked at."""
 
     def __init__(self, interpreter: Interpreter) -> None:
@@ -66,6 +66,16 @@ class _Guest:
         all_ = [first + size * i for i in range(self.layout["MAX_PROCESSES"])]
         return [each for each in all_ if self.load(each + self.layout["PROCESS_STATE"], 4)]
 
+    def descriptors(self) -> dict[int, str]:
+        """Those that are open, by address: whose they are first."""
+        found: dict[int, str] = {}
+        for process in self.processes():
+            for slot in range(self.layout["MAX_DESCRIPTORS"]):
+                descriptor = self.load(process + self.layout["PROCESS_DESCRIPTORS"] + 8 * slot, 8)
+                if descriptor:
+                    found.setdefault(descriptor, f"{self.process(process)}, descriptor {slot}")
+        return found
+
     def sleeping_lock(self, address: int) -> str:
         held = self.load(address + self.layout["SLEEP_LOCK_HELD"], 4)
         if not held:
@@ -86,20 +96,15 @@ class _Guest:
     help="Each open descriptor: where its read leads, inside-flag, locks, who waits in the holding tank.",
 )
 def _descriptors(interpreter: Interpreter, _rest: str) -> None:
-    guest = _Guest(interpreter)
+    guest = Guest(interpreter)
     layout = guest.layout
-    seen: dict[int, str] = {}
-    for process in guest.processes():
-        for slot in range(layout["MAX_DESCRIPTORS"]):
-            descriptor = guest.load(process + layout["PROCESS_DESCRIPTORS"] + 8 * slot, 8)
-            if descriptor:
-                seen.setdefault(descriptor, f"{guest.process(process)}, descriptor {slot}")
+    seen = guest.descriptors()
     for descriptor, who in seen.items():
         path = guest.load(descriptor + layout["DESCRIPTOR_PATH"], 8)
         specialised = guest.load(descriptor + layout["DESCRIPTOR_SPECIALISED"], 4)
         inside = guest.load(descriptor + layout["DESCRIPTOR_INSIDE"], 4)
         blocked = guest.sleeping_lock(descriptor + layout["DESCRIPTOR_BLOCKED"])
-        interpreter.say(f"{who}: {'specialised' if specialised else 'not specialised'}")
+        interpreter.say(f"{who} at {descriptor:#x}: {'specialised' if specialised else 'not specialised'}")
         interpreter.say(
             f"    pointer {interpreter.symbols.name(path) if path else 'none'}, inside-flag {inside}, "
             f"per-file lock {guest.sleeping_lock(descriptor + layout['DESCRIPTOR_LOCK'])}, "
@@ -111,7 +116,7 @@ def _descriptors(interpreter: Interpreter, _rest: str) -> None:
 
 @command("info processes", group=GROUP, help="The guest's processes.")
 def _processes(interpreter: Interpreter, _rest: str) -> None:
-    guest = _Guest(interpreter)
+    guest = Guest(interpreter)
     for process in guest.processes():
         state = guest.load(process + guest.layout["PROCESS_STATE"], 4)
         channel = guest.load(process + guest.layout["PROCESS_CHANNEL"], 8)
@@ -127,7 +132,7 @@ def _processes(interpreter: Interpreter, _rest: str) -> None:
 
 @command("info locks", group=GROUP, help="The kernel's spinlocks, and who holds sleeping locks.")
 def _locks(interpreter: Interpreter, _rest: str) -> None:
-    guest = _Guest(interpreter)
+    guest = Guest(interpreter)
     image = interpreter.session.machine.image
     for symbol in image.symbols if image is not None else ():
         if symbol.name.endswith("_lock") and symbol.kind in ("object", "label"):

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Going back: from a checkpoint in front, the past is run again to where it is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from emulator.debug.records import Breakpoint, Stop, StopKind
+from emulator.debug.run import Run
+from emulator.engine import Access, Hit, StopReason
+from emulator.errors import ReplugError
+
+
+class Backwards(Run):
+    """A run that can be gone back in."""
+
+    def goto(self, step: int) -> Stop:
+        """The state of that step; forward, no breakpoint stops it, but the end of the run may."""
+        return self._stopped(self._goto(step))
+
+    def goto_instruction(self, instructions: int) -> Stop:
+        """The first state in which so many instructions have retired over all harts."""
+        if instructions < 0:
+            raise ReplugError(f"{instructions}: the run begins at 0")
+        self._pausing = False
+        if instructions <= self.engine.total_instret:
+            self._restore(self.history.before_instruction(instructions))
+        self.breakpoints.disarm()
+        while (left := instructions - self.engine.total_instret) > 0:
+            stop = self._forward(self.engine.steps + left)  # traps are steps as well: it takes a few
+            if stop.kind is not StopKind.STEP:
+                return self._stopped(stop)
+        return self._stopped(self._goto(self.engine.steps))
+
+    def reverse(self, limit: int = 0) -> Stop:
+        """Back to the latest state in front of a breakpoint or watched access, or to step `limit`."""
+        return self._stopped(self._reverse(None, limit))
+
+    def reverse_step_machine(self, count: int = 1) -> Stop:
+        """So many steps back, of whichever harts made them."""
+        step = self.engine.steps - count
+        if step < 0:
+            return self._to_start(self.stop.hart)
+        return self._stopped(replace(self._goto_back(step), backwards=True))
+
+    def reverse_step_hart(self, hart: int) -> Stop:
+        """To the state in front of what this hart did last."""
+        step = self._latest_step_of(hart)
+        if step is None:
+            return self._to_start(hart)
+        return self._stopped(replace(self._goto_back(step), hart=hart, backwards=True))
+
+    def last_hit(self, breakpoints: list[Breakpoint]) -> Stop:
+        """To the state in front of the latest hit of any of these, else to the start; they are removed."""
+        numbers = frozenset(breakpoint.number for breakpoint in breakpoints)
+        try:
+            return self._stopped(self._reverse(numbers, 0))
+        finally:
+            for number in numbers:
+                self.breakpoints.remove(number)
+
+    # --- inside ---
+
+    def _to_start(self, hart: int) -> Stop:
+        self._goto(0)
+        return self._stopped(self._made(StopKind.START, hart, backwards=True))
+
+    def _stopped(self, stop: Stop) -> Stop:
+        self.stop = stop
+        return stop
+
+    def _goto_back(self, step: int) -> Stop:
+        """To a step, or in front of it where it is none: an xret and an interrupt behind it are one."""
+        stop = self._goto(step)
+        while stop.kind is StopKind.STEP and self.engine.steps > step > 0:
+            step -= 1
+            stop = self._goto(step)
+        return stop
+
+    def _reverse(self, only: frozenset[int] | None, limit: int) -> Stop:
+        """Back to the latest hit in front of here, interval by interval of the history."""
+        self._pausing = False
+        end = self.engine.steps
+        judged = only is None and self.breakpoints.judged
+        places = self._written_places(only)
+        while end > limit:
+            index = self.history.before(end)
+            if places is not None:
+                changed = self.history.latest_change(index, places)
+                if changed is None:
+                    break
+                if changed < index:
+                    index, end = changed, self.history.checkpoints[changed + 1].step
+            self._restore(index)
+            start = self.engine.steps
+            hit = self._latest_hit(max(end, start), only, judged, limit)
+            if hit is not None:
+                stop = self._goto(hit.step, early=hit.device != 0)
+                breakpoint = self.breakpoints.get(hit.number)
+                return self._stop_of(hit, breakpoint, stop.position, backwards=True)
+            if self._pausing:
+                return replace(self._goto(end), kind=StopKind.PAUSED, backwards=True)
+            end = start
+        stop = self._goto(limit)
+        kind = StopKind.START if limit == 0 else StopKind.STEP
+        return replace(stop, kind=kind, hart=self.stop.hart, backwards=True)
+
+    def _written_places(self, only: frozenset[int] | None) -> list[tuple[int, int]] | None:
+        """What all these breakpoints wait for, if it is nothing but that RAM is written to: address, length.
+
+        Checkpoints know which pages have changed between them, so that many need not be run again.
+        """
+        chosen = [each for each in self.breakpoints if each.enabled and (only is None or each.number in only)]
+        if any(each.kind is not Access.WRITE or not each.physical for each in chosen):
+            return None
+        return [(each.address, each.length) for each in chosen]
+
+    def _latest_hit(self, end: int, only: frozenset[int] | None, judged: bool, limit: int) -> Hit | None:
+        """The last hit from here to a step."""
+        self.breakpoints.arm(only)
+        self.engine.scan(not judged)
+        latest: Hit | None = None
+        try:
+            while self.engine.steps < end and not self._pausing:
+                reason, outcome = self._trip(end)
+                if outcome is not None and not self._goes_on_here():
+                    break
+                found, self._device_hit = self._device_hit, None
+                if reason in (StopReason.BREAK, StopReason.WATCHPOINT):
+                    found = self.engine.last_hit
+                if judged and found is not None:
+                    if self._counts(found):
+                        latest = found
+                    self._pass_over(found)
+            if not judged and self.engine.hits:
+                latest = self.engine.last_hit
+        finally:
+            self.engine.scan(False)
+        return latest if latest is not None and limit <= latest.step < end else None
+
+    def _latest_step_of(self, hart: int) -> int | None:
+        """The step in front of what a hart did last; None: it has done nothing yet."""
+        wanted = self.hart_steps(hart)
+        here = self.engine.steps
+        if wanted == 0:
+            return None
+        self.breakpoints.disarm()
+        self._goto(here - 1)
+        if self.hart_steps(hart) < wanted:
+            return here - 1
+        index = self.history.before(here)
+        while True:
+            self._restore(index)
+            if self.hart_steps(hart) < wanted:
+                break
+            index = self.history.before(self.engine.steps)
+        self._forward(None, hart, wanted)
+        return self.engine.steps - 1
