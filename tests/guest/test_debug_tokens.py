@@ -69,7 +69,8 @@ def _move(session: DebugSession, data: st.DataObject, symbols: list[int]) -> Non
     if move == "run":
         session.run(session.position.step + data.draw(st.integers(1, 20_000)))
     elif move == "hart":
-        session.step_hart(hart, data.draw(st.integers(1, 100)))
+        if not session.engine.is_waiting(hart):  # who sleeps may do so for ever, after such edits
+            session.step_hart(hart)
     elif move == "alone":
         session.step_hart_alone(hart, data.draw(st.sampled_from((1, 2, 3, 50, 2000))))
     elif move == "edit":
