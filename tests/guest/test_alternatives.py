@@ -125,6 +125,22 @@ def test_four_harts_find_old_code_only_where_it_is_unsafe(out: Path) -> None:
             ],
         ),
         ("flag_fences", [("flag_fences.S", "SCHEME_TRAITS 0", "SCHEME_TRAITS TRAIT_SHARED")]),  # M9: one flag
+        (
+            "flag_amo",
+            [
+                ("flag_amo.S", "    amoswap.w.aq zero, t0, (t1)", "    ld      t2, POINTER(a2)\n    j       1f\n"
+                 "1:  amoswap.w.aq zero, t0, (t1)"),
+                ("flag_amo.S", "    ld      t0, POINTER(a2)\n    jr      t0", "    jr      t2"),
+            ],
+        ),
+        (
+            "counter_lrsc",
+            [
+                ("counter_lrsc.S", "1:  lr.w.aq t0, (t1)\n", "    lw      t0, 0(t1)\n    j       1f\n1:"),
+                ("counter_lrsc.S", "    sc.w.aqrl t2, t0, (t1)\n    bnez    t2, 1b\n", "    sw      t0, 0(t1)\n"),
+            ],
+        ),
+        ("ticket", [("ticket.S", "    bne     t0, t1, .Lturn_\\@\n", "")]),
         ("test_and_set", [("test_and_set.S", LOCKED, "    addi    t2, a3, LOCK\n")]),
         ("reader_writer", [("reader_writer.S", "    bnez    t0, 2b\n", "")]),
         ("seqlock", [("seqlock.S", "    bne     t0, t2, \\restart\n", "")]),
