@@ -128,8 +128,8 @@ def test_four_harts_find_old_code_only_where_it_is_unsafe(out: Path) -> None:
         (
             "flag_amo",
             [
-                ("flag_amo.S", "    amoswap.w.aq zero, t0, (t1)", "    ld      t2, POINTER(a2)\n    j       1f\n"
-                 "1:  amoswap.w.aq zero, t0, (t1)"),
+                ("flag_amo.S", "    amoswap.w.aq zero, t0, (t1)", "    ld      t2, POINTER(a2)\n"
+                 "    j       1f\n1:  amoswap.w.aq zero, t0, (t1)"),
                 ("flag_amo.S", "    ld      t0, POINTER(a2)\n    jr      t0", "    jr      t2"),
             ],
         ),
@@ -137,7 +137,8 @@ def test_four_harts_find_old_code_only_where_it_is_unsafe(out: Path) -> None:
             "counter_lrsc",
             [
                 ("counter_lrsc.S", "1:  lr.w.aq t0, (t1)\n", "    lw      t0, 0(t1)\n    j       1f\n1:"),
-                ("counter_lrsc.S", "    sc.w.aqrl t2, t0, (t1)\n    bnez    t2, 1b\n", "    sw      t0, 0(t1)\n"),
+                ("counter_lrsc.S", "    sc.w.aqrl t2, t0, (t1)\n    bnez    t2, 1b\n",
+                 "    sw      t0, 0(t1)\n"),
             ],
         ),
         ("ticket", [("ticket.S", "    bne     t0, t1, .Lturn_\\@\n", "")]),
