@@ -68,7 +68,7 @@ def test_source_lines_are_annotated(
     source = (GUESTOS / "measure/invocation.S").read_text()
     (line,) = [line for line in source.splitlines() if line.strip().startswith("REPLUG_INVOKE")]
     (annotated,) = [row for row in text.splitlines() if row.endswith(line)]
-    assert annotated.split()[0] == "7,000"
+    assert annotated.split()[0] == "14,000"  # seven instructions, through two loops of 1000
 
 
 def test_a_function_of_two_files(replug: Replug, tmp_path: Path, annotate: Callable[..., str]) -> None:

@@ -309,7 +309,7 @@ def test_an_event_that_falls_into_a_round_is_due_at_its_end() -> None:
     for hart in range(2):
         engine.set_pc(hart, RAM)
     engine.run_instructions(250)
-    engine.set_next_event(engine.now - 10)
+    engine.set_next_event(100)  # when this round began
     assert engine.run_instructions(1000) is StopReason.EVENT
     assert (engine.total_instret, engine.now) == (400, 200)
     engine.close()
