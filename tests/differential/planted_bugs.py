@@ -230,8 +230,6 @@ INLINING = (
         "    h->inlined++;\n", "", (INLINE + "test_it_is_done_here",)),
     Bug("a stub counts one too many", "stub.c",
         "\\x48\\x01\\xc7\\x48\\x89\\x39", "\\x48\\x8d\\x7c\\x07\\x01\\x48\\x89\\x39", (_SAME_INLINE,)),
-    Bug("a stub is made for a block that has not run", "inline.c",
-        "    if (block == NULL || h->block_pc != address)", "    if (block == NULL)", (_SAME_INLINE, FUZZ)),
     Bug("a stub does not look at the end of the slice", "stub.c",
         "JAE = 0x83, ", "JAE = 0x87 /* ja */, ", (_SAME_INLINE,)),
     Bug("a stub does not look whether the block is still the same", "stub.c",
