@@ -180,7 +180,9 @@ def test_the_engine_cannot_ask_either() -> None:
     assert called <= memory | pure | text | start | own_memory | arithmetic | unicorn
     for source in engine_sources().glob("*.c"):
         text_of_it = source.read_text()
-        assert not re.search(r"rdtsc|readcyclecounter|__asm|\basm\b", text_of_it), source.name
+        assert not re.search(r"rdtsc|readcyclecounter|rdrand|rdseed|cpuid|syscall", text_of_it), source.name
+        # The hook's entry hands one register on.
+        assert source.name == "blocks.c" or not re.search(r"__asm|\basm\b", text_of_it), source.name
         assert set(re.findall(r"fopen\((.*?),", text_of_it)) <= {'"/proc/self/maps"'}, source.name
 
 
