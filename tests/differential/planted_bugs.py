@@ -248,8 +248,6 @@ MARKING = (
     Bug("blocks with marks are no stubs", "inline.c",
         "(SIZE_FLOATING | SIZE_MARKED)) != size", "SIZE_FLOATING) != size",
         (STUB_MARKS + "test_blocks_with_marks_stay_in_the_translated_code",)),
-    Bug("a stub's marks come one instruction late", "stub.c",
-        "number(w, mark->index, 4);", "number(w, mark->index + 1u, 4);", (_SAME_PATHS,)),
     Bug("a stub reads the next register", "stub.c",
         "8u * (uint32_t)mark->source.base", "8u * (uint32_t)mark->source.base + 8", (_SAME_PATHS,)),
     Bug("a stub forgets what is added to a register", "stub.c",
