@@ -63,6 +63,7 @@ class Run:
         self._pausing = False
         self._is_live = False  # goes on, as opposed to having its past run again
         self._settled = True  # it is in the state that the step's name means
+        self._settling = False  # it is on its way there, and will not be kept from it
         self._device_hit: Hit | None = None  # of a watchpoint, and no step has been made since
         self._typed = b""
         self._frames: list[bytes] = []
@@ -145,7 +146,7 @@ class Run:
                 if stop is not None:
                     return stop
             if reason is StopReason.IDLE and not self._awaits_external():
-                self._goto(self.engine.steps)  # in front of the looking around, where every way leads
+                self._settle()  # in front of the looking around
                 return self._made(StopKind.IDLE, self.engine.next_hart)
             if alone and self.engine.steps == before and reason is StopReason.LIMIT:
                 return self._made(StopKind.STEP, self.engine.next_hart)
@@ -164,9 +165,8 @@ class Run:
             return self._made(StopKind.STEP, hart)
         if self._is_at_end() and not self._typed:
             return self._made(StopKind.END, self.engine.next_hart)
-        if self._pausing:
-            if not self._settled:
-                self._goto(steps)
+        if self._pausing and not self._settling:
+            self._settle()
             return self._made(StopKind.PAUSED, self.engine.next_hart)
         return None
 
@@ -356,9 +356,9 @@ class Run:
             return None
         if breakpoint.temporary:
             self.breakpoints.remove(breakpoint.number)
-        if not self._settled or self.engine.slice_left == self.engine.config.quantum:
-            # The slice has just begun: stand where every way to this step leads, in front of that.
-            self._goto(self.engine.steps)
+        if self.engine.slice_left == self.engine.config.quantum:
+            self._settled = False  # the slice has just begun: stand in front of that
+        self._settle()
         return self._stop_of(hit, breakpoint, self.position)
 
     def _stop_of(
@@ -378,6 +378,16 @@ class Run:
             self.engine.pass_breakpoint(hit.hart)
 
     # --- to any state ---
+
+    def _settle(self) -> None:
+        """Stand where every way to this step leads, if it is not there: in front of all that is no step."""
+        if self._settled:
+            return
+        self._settling = True
+        try:
+            self._goto(self.engine.steps)
+        finally:
+            self._settling = False
 
     def _restore(self, index: int) -> None:
         checkpoint = self.history.restore(index)

@@ -230,8 +230,7 @@ class DebugSession(Backwards):
 
     def _settled_step(self) -> int:
         """The step, where the machine stands in the state that has this name."""
-        if not self._settled:
-            self._goto(self.engine.steps)
+        self._settle()
         return self.engine.steps
 
     def set_x(self, hart: int, index: int, value: int) -> None:

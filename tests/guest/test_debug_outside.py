@@ -113,6 +113,29 @@ def test_a_sector_is_written_once_however_often_its_past_runs(
         assert machine.state_hash() == state
 
 
+def test_a_pause_stands_where_every_way_leads(guest: Guest, disk: Path) -> None:
+    """Also where a device has just acted, between two steps."""
+    with _disk_session(guest, disk) as session:
+        looks = 0
+
+        def second() -> None:
+            nonlocal looks
+            looks += 1
+            if looks == 2:
+                session.pause()
+
+        session.look = second
+        known = {}
+        while (stop := session.run()).kind is StopKind.PAUSED:
+            known[stop.position.step] = session.machine.state_hash()
+            looks = 0
+        assert stop.kind is StopKind.EXIT and len(known) >= 4  # where each request is completed
+        session.look = lambda: None
+        for step, state in known.items():
+            session.goto(step)
+            assert session.machine.state_hash() == state, step
+
+
 # --- what devices write to RAM ---
 
 

@@ -172,6 +172,49 @@ def test_a_token_stands_in_the_middle_of_a_block(loop: Path) -> None:
         assert machine.state_hash() == state
 
 
+def _read(session: DebugSession, what: str) -> int | None:
+    engine = session.engine
+    readers: dict[str, Callable[[], int | None]] = {
+        "x": lambda: engine.get_x(1, 20),
+        "f": lambda: engine.get_f(1, 3),
+        "pc": lambda: engine.get_pc(1),
+        "privilege": lambda: engine.get_privilege(1),
+        "csr": lambda: engine.get_csr(1, MSCRATCH),
+        "ram": lambda: int.from_bytes(session.machine.read_physical(0x8010_0000, 8), "little"),
+    }
+    return readers[what]()
+
+
+EDITS: dict[str, tuple[Callable[[DebugSession], None], int]] = {
+    "x": (lambda session: session.set_x(1, 20, (1 << 64) - 1), (1 << 64) - 1),
+    "f": (lambda session: session.set_f(1, 3, 1 << 62), 1 << 62),
+    "pc": (lambda session: session.set_pc(1, 0x8000_0000), 0x8000_0000),
+    "privilege": (lambda session: session.set_privilege(1, 1), 1),
+    "csr": (lambda session: session.set_csr(1, MSCRATCH, 77), 77),
+    "ram": (lambda session: session.write_physical(0x8010_0000, b"12345678"), 0x3837_3635_3433_3231),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_each_kind_of_edit_is_made_again(loop: Path, what: str) -> None:
+    apply, value = EDITS[what]
+    with _session(loop) as session:
+        session.run(501)
+        before = _read(session, what)
+        apply(session)
+        assert _read(session, what) == value != before
+        session.goto(500)
+        assert _read(session, what) != value
+        session.goto(501)
+        assert _read(session, what) == value
+        token = Token.decode(session.token().encode())
+    with _session(loop, token) as again:
+        assert again.run().kind is StopKind.END and _read(again, what) == value
+    with _session(loop) as fresh:
+        replay(fresh.machine, token)
+        assert _read(fresh, what) == value
+
+
 def test_an_edit_at_the_end_is_in_the_token_and_one_that_was_undone_is_not(loop: Path) -> None:
     with _session(loop) as session:
         session.run(500)
@@ -205,7 +248,7 @@ def test_a_part_of_a_recorded_session_has_a_token_of_its_own(loop: Path) -> None
 
 def test_a_hart_alone_lets_no_other_run_while_it_sleeps(guest: Guest) -> None:
     with _session(guest(SLEEPER)) as session:
-        session.run(4)
+        session.run(2)  # in front of its wfi
         other = session.hart_steps(1)
         stop = session.step_hart_alone(0, 500)
         assert stop.kind is StopKind.IDLE
