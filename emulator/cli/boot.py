@@ -12,20 +12,12 @@ import click
 
 from emulator.cli import console
 from emulator.cli.boot_trace import BootTrace
-from emulator.cli.common import (
-    NUMBER,
-    SIZE,
-    check_json_target,
-    isa_options,
-    json_option,
-    quiet_option,
-    say,
-    write_json,
-)
-from emulator.cli.device_options import chosen_devices, chosen_link, device_options
+from emulator.cli.common import check_json_target, json_option, quiet_option, say, write_json
+from emulator.cli.device_options import chosen_link
 from emulator.cli.guest import HARTS, our_guest
 from emulator.cli.keyboard import Keyboard
 from emulator.cli.link import UdpLink
+from emulator.cli.machine_options import chosen_limit, chosen_options, chosen_token, machine_options
 from emulator.cli.progress import Progress
 from emulator.cli.session import Session, World
 from emulator.cli.signals import Signals
@@ -34,7 +26,7 @@ from emulator.errors import ReplugError
 from emulator.isa import Isa, isa_help
 from emulator.loader.boot import open_bootable
 from emulator.machine import Machine, Outcome
-from emulator.options import BUILTIN, FROM_FILE, NO_FIRMWARE, MachineOptions
+from emulator.options import BUILTIN, NO_FIRMWARE, MachineOptions
 from emulator.replay import replay
 from emulator.report import headline, report, symbol
 from emulator.snapshot import SavedMachine, check_target
@@ -66,40 +58,12 @@ class _Job:
 
 @click.command()
 @click.argument("image", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--harts", type=NUMBER, metavar="N", help="Number of harts.  [default: 4 for our guest, else 1]"
-)
-@click.option("--memory", type=SIZE, metavar="SIZE", help="RAM, such as 64M or 1G.  [default: 128M]")
-@isa_options
-@click.option(
-    "--bios",
-    metavar="none|builtin|FILE",
-    help="Firmware in M-mode under the image.  [default: none for an ELF, else builtin]",
-)
-@click.option(
-    "--load-address", type=NUMBER, metavar="A", help="Where a flat IMAGE goes.  [default: RAM + 2M]"
-)
-@click.option(
-    "--initrd", type=click.Path(path_type=Path), metavar="FILE", help="Initial RAM disk for the guest."
-)
-@click.option("--dtb", type=click.Path(path_type=Path), metavar="FILE", help="Device tree instead of ours.")
-@click.option("--append", metavar="ARGS", help="Boot arguments for the device tree.")
-@click.option("--disk", type=click.Path(path_type=Path), help="Disk image for virtio slot 0; stays as it is.")
-@click.option("--disk-write", is_flag=True, help="What the guest writes goes to the disk image.")
-@device_options
-@click.option("--quantum", type=NUMBER, metavar="N", help="Instructions in a hart's slice.  [default: 1000]")
-@click.option(
-    "--max-instructions",
-    type=NUMBER,
-    metavar="N",
-    help="Stop at the first block border after so many, over all harts.",
-)
+@machine_options("4 for our guest, else 1", "1000", disk_write=True)
 @click.option(
     "--check-determinism",
     is_flag=True,
     help="Run it twice, side by side, and name the first difference of all state.",
 )
-@click.option("--replay", "token", metavar="TOKEN", help="Repeat the run that TOKEN (or @FILE) names.")
 @click.option(
     "--save-snapshot",
     type=click.Path(path_type=Path),
@@ -162,10 +126,7 @@ def _prepare(image: Path | None, quiet: bool, isa: Isa | None, given: dict[str, 
     """Put together what the command line, the token and the defaults say."""
     check_json_target(given["json_file"])
     check_json_target(given["trace"])
-    limit = given["max_instructions"]
-    if limit is not None and limit < 0:
-        raise ReplugError(f"--max-instructions: {limit}: cannot be negative")
-    token = None if given["token"] is None else Token.decode(_token_text(given["token"]))
+    limit, token = chosen_limit(given), chosen_token(given)
     saved = _snapshots(given, limit)
     named = saved.token if saved is not None else token
     disk: Path | None = given["disk"]
@@ -181,22 +142,7 @@ def _prepare(image: Path | None, quiet: bool, isa: Isa | None, given: dict[str, 
     if token is not None and loaded is not None:
         token.check_image(loaded)
     ours = image is None and not firmware_only
-    defaults = named if named is not None else MachineOptions(harts=HARTS if ours else 1)
-    options = MachineOptions(
-        harts=_first(given["harts"], defaults.harts),
-        memory=_first(given["memory"], defaults.memory),
-        quantum=_first(given["quantum"], defaults.quantum),
-        bootargs=_first(given["append"], defaults.bootargs),
-        isa=defaults.isa if isa is None else isa,
-        strict_nan_boxing=given["strict_nan_boxing"] or defaults.strict_nan_boxing,
-        disk=disk,
-        disk_write=given["disk_write"],
-        bios=_bios(given["bios"], named),
-        load_address=_first(given["load_address"], named.beside.load_address if named is not None else None),
-        initrd=given["initrd"],
-        dtb=given["dtb"],
-        devices=chosen_devices(given, defaults.devices),
-    )
+    options = chosen_options(given | {"disk": disk}, isa, named, MachineOptions(harts=HARTS if ours else 1))
     if token is not None and given["net"] not in (None, options.devices.net):
         raise ReplugError("--replay repeats what came in from the network: leave --net udp out")
     link = chosen_link(given)
@@ -231,12 +177,6 @@ def _snapshots(given: dict[str, Any], limit: int | None) -> SavedMachine | None:
     return saved
 
 
-def _bios(given: str | None, token: Token | None) -> Path | str | None:
-    if given is None:
-        return token.beside.bios if token is not None and token.beside.bios != FROM_FILE else None
-    return given if given in (NO_FIRMWARE, BUILTIN) else Path(given)
-
-
 def _piped_input(job: _Job) -> bytes:
     """What is piped in; for our guest with its end, which a serial line cannot tell otherwise: Ctrl-D ends
     a line that has none, and one on a line of its own is the end of the input.
@@ -245,22 +185,6 @@ def _piped_input(job: _Job) -> bytes:
     if not job.ours or (not data and console.stdin_may_be_typed()):
         return data
     return data + (_END_OF_INPUT if not data or data.endswith(b"\n") else 2 * _END_OF_INPUT)
-
-
-def _first(chosen: Any, default: Any) -> Any:
-    return default if chosen is None else chosen
-
-
-def _token_text(text: str) -> str:
-    """The token itself, or the one in the file that @FILE names: long input makes long tokens."""
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text()
-    except (OSError, ValueError) as error:
-        raise ReplugError(
-            f"{text[1:]}: {getattr(error, 'strerror', None) or 'not the text of a token'}"
-        ) from None
 
 
 # --- one run ---

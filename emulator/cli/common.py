@@ -15,7 +15,7 @@ import click
 from emulator.errors import ReplugError
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_SIZE = re.compile(r"([0-9]+)\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
+_SIZE = re.compile(r"(0x[0-9a-f]+|[0-9]+)\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -26,7 +26,7 @@ def parse_number(text: str) -> int:
 
 
 class Size(click.ParamType[int, str]):
-    """A size in bytes: 134217728, 128M, 1G (powers of 1024)."""
+    """A size in bytes: 134217728, 0x8000000, 128M, 1G (powers of 1024)."""
 
     name = "size"
 
@@ -36,7 +36,8 @@ class Size(click.ParamType[int, str]):
         found = _SIZE.fullmatch(value.strip())
         if found is None:
             self.fail(f"{value!r} is not a size such as 128M or 1G", param, ctx)
-        return int(found[1]) * _UNITS[found[2].upper()]
+        number = int(found[1], 16) if found[1][:2] in ("0x", "0X") else int(found[1])
+        return number * _UNITS[found[2].upper()]
 
 
 class Number(click.ParamType[int, str]):

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,37 +15,24 @@ from emulator.cli.common import WINDOW, check_json_target, json_option, quiet_op
 from emulator.cli.cycles_alternatives import ALTERNATIVES, run_alternatives
 from emulator.cli.cycles_display import Display
 from emulator.cli.cycles_output import Report, call_lines, compare_calls, read_report, write_log, write_report
-from emulator.cli.guest import HARTS, build_guest, guest_directory
-from emulator.cycles.baseline import Baseline, Subject, file_hash, model_options, read_baseline
-from emulator.cycles.claims import Claim, claims, missing
-from emulator.cycles.declare import declare
+from emulator.cli.cycles_target import PAPER, ImageTarget, Measured, PaperTarget, Target, Watched
+from emulator.cli.guest import HARTS
+from emulator.cli.machine_options import chosen_limit, chosen_options, chosen_token, machine_options
+from emulator.cycles.baseline import Baseline, Subject, model_options, read_baseline
 from emulator.cycles.models import models_by_name
 from emulator.cycles.paths import declared_paths
-from emulator.cycles.protocol import run_protocol
-from emulator.cycles.protocol_claims import protocol_claims
-from emulator.cycles.scenario import QUANTUM, PaperImages, run_image, run_paper
+from emulator.cycles.repeat import Recipe
+from emulator.cycles.scenario import QUANTUM
 from emulator.cycles.timeline import Window
 from emulator.errors import ReplugError
-from emulator.loader.boot import open_bootable
-from emulator.loader.elf import open_image
+from emulator.isa import Isa, isa_help
 from emulator.options import MachineOptions
-from guestos.images import SCENARIO, Built
-from guestos.sample import sample_text
 from toolchain.image import Image
 
-PAPER = "paper"
 DEFAULT_MODELS = "ideal,in-order"
 FORMATS = ("table", "json", "csv", "callgrind", "trace", "speedscope", "log", "html")
 TIMED = ("trace", "speedscope", "html")  # they show a part of the run over time
 PAPER_MOMENT = "holding tank"  # which part, where none is chosen
-
-
-def _paper_images(file: Path | None, quiet: bool) -> tuple[PaperImages, Built]:
-    made = build_guest(file, quiet)
-    files = (sample_text(),) if file is None else (file.read_bytes(), sample_text())
-    return PaperImages(
-        made.images.kernel, made.disk, files, made.images.measure["invocation"], SCENARIO
-    ), made.images
 
 
 def _list_paths(image: Image) -> int:
@@ -59,14 +48,19 @@ def _list_paths(image: Image) -> int:
 
 @click.command()
 @click.argument("target", metavar="[SCENARIO|IMAGE]", default=PAPER)
-@click.option("--model", "model_names", help="Cost models.  [default: ideal,in-order; alternatives: all]")
-@click.option("--harts", type=int, help=f"Number of harts (scenario: {HARTS}, image: 1).")
-@click.option("--quantum", type=int, help=f"Instructions a slice (scenario: {QUANTUM}, image: 1000).")
 @click.option(
-    "--file", type=click.Path(path_type=Path), help="Scenario: the file to read instead of our text."
+    "--model",
+    "model_names",
+    metavar="NAME[,NAME]",
+    help="Cost models.  [default: ideal,in-order; alternatives: all]",
 )
-@click.option("--disk", type=click.Path(path_type=Path), help="IMAGE: the disk in virtio slot 0.")
-@click.option("--max-instructions", type=click.IntRange(min=1), help="IMAGE: end the run after so many.")
+@machine_options(f"scenario {HARTS}, image 1", f"scenario {QUANTUM}, image 1000")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Scenario: the file to read instead of our text.",
+)
 @click.option(
     "--declare",
     "declarations",
@@ -128,11 +122,8 @@ def _list_paths(image: Image) -> int:
 def cycles(
     target: str,
     model_names: str | None,
-    harts: int | None,
-    quantum: int | None,
+    isa: str | None,
     file: Path | None,
-    disk: Path | None,
-    max_instructions: int | None,
     declarations: Path | None,
     list_paths: bool,
     programs: tuple[Path, ...],
@@ -150,6 +141,7 @@ def cycles(
     baseline: Path | None,
     json_file: str | None,
     quiet: bool,
+    **given: Any,
 ) -> int:
     """Run a guest and report what each of its named paths cost, in instructions and in cycles.
 
@@ -164,6 +156,9 @@ def cycles(
     Paths are declared in a guest's source with the macros of guestos/include/replug.inc; they cost no
     instruction.
 
+    An IMAGE runs as `replug boot` with the same options would run it, but that nothing can be typed: a run
+    with input is measured by the token that `replug boot --json` gives (--replay TOKEN).
+
     \b
     Examples
       replug cycles                            boot, read, replug, report
@@ -172,6 +167,8 @@ def cycles(
       replug cycles --paths                    which paths our kernel declares
       replug cycles my.elf --harts 2 --all     any image that declares paths
       replug cycles my.elf --declare paths.toml   paths of an image whose source declares none
+      replug cycles Image --memory 512M --initrd initrd.gz --append console=ttyS0 --functions
+      replug cycles my.elf --replay @run.token --functions   a run with all that was typed into it
       replug cycles my.elf --functions         where all instructions retired, declared as a path or not
       replug cycles my.elf --format callgrind -o callgrind.out   for KCachegrind, with calls
       replug cycles --format trace -o trace.json   a timeline for Perfetto; --format speedscope for speedscope
@@ -182,141 +179,71 @@ def cycles(
       replug cycles my.elf --save costs.json   keep the exact costs, and later, as a gate that cannot flake:
       replug cycles my.elf --baseline costs.json
     """
+    if isa == "help":
+        click.echo(isa_help())
+        return 0
+    given["isa"] = isa
     if target == ALTERNATIVES:
-        for option, given in {
-            "--quantum": quantum, "--file": file, "--disk": disk, "--max-instructions": max_instructions,
-            "--save": save, "--baseline": baseline, "--declare": declarations,
-        }.items():  # fmt: skip
-            if given is not None:
-                raise ReplugError(f"{option} does not go with the scenario {ALTERNATIVES}")
-        return run_alternatives(model_names, harts, form, output, json_file, plot_file, quiet)
+        _refuse_options(ALTERNATIVES, given | {
+            "file": file, "save": save, "baseline": baseline, "declarations": declarations
+        }, allowed=("harts",))  # fmt: skip
+        return run_alternatives(model_names, given["harts"], form, output, json_file, plot_file, quiet)
     if plot_file is not None:
         raise ReplugError(f"--plot goes with the scenario {ALTERNATIVES}")
     models = models_by_name(model_names or DEFAULT_MODELS)
     for target_file in (json_file, output, None if save is None else str(save)):
         check_json_target(target_file)
-    if target == PAPER and (disk, max_instructions, declarations) != (None, None, None):
-        raise ReplugError(
-            f"--disk, --max-instructions and --declare go with an image, not with the scenario {PAPER}"
-        )
-    if target != PAPER and file is not None:
-        raise ReplugError(f"--file goes with the scenario {PAPER}, not with an image")
     if save == Path("-"):
         raise ReplugError("--save -: a baseline goes to a file, not to stdout")
-    on_paper = target == PAPER
-    with_code = by_function or by_line or form in ("callgrind", "speedscope", "html")
-    if form == "log" and around is not None:
-        raise ReplugError(
-            "--around goes with --format trace, speedscope or html; --window says what is logged"
+    chosen: Target
+    if target == PAPER:
+        _refuse_options(PAPER, given | {"declarations": declarations}, allowed=("harts", "quantum"))
+        harts, quantum = given["harts"], given["quantum"]
+        chosen = PaperTarget(
+            file, HARTS if harts is None else harts, QUANTUM if quantum is None else quantum, quiet
         )
+    else:
+        if file is not None:
+            raise ReplugError(f"--file goes with the scenario {PAPER}, not with an image")
+        chosen = _image(Path(target), given, declarations, programs)
+    part = _window(form, window, around, PAPER_MOMENT if target == PAPER else None)
     if compare is not None and form != "html":
         raise ReplugError("--compare goes with --format html")
-    compared = None if compare is None else read_report(compare)
-    if window is not None and form not in (*TIMED, "log"):
-        raise ReplugError("--window goes with --format trace, speedscope, html or log")
-    if around is not None and (form not in TIMED or window is not None):
-        raise ReplugError("--around goes with --format trace, speedscope or html, and without --window")
-    if around is None and window is None and on_paper:
-        around = PAPER_MOMENT
-    part = None
-    if form in TIMED:
-        part = Window(around=around) if window is None else Window(window[0], window[1])
-    harts = (HARTS if on_paper else 1) if harts is None else harts
-    quantum = (QUANTUM if on_paper else 1000) if quantum is None else quantum
-    before = None
-    subject = Subject(PAPER if on_paper else Path(target).name, model_options(models))
-    if not list_paths and (save is not None or baseline is not None):
-        subject = Subject(
-            subject.name,
-            {
-                "harts": str(harts),
-                "quantum": str(quantum),
-                "file": file_hash(file) if on_paper else "none",
-                "disk": file_hash(disk),
-                "max instructions": str(max_instructions).lower(),
-                **({} if declarations is None else {"declared paths": file_hash(declarations)}),
-                **subject.options,
-            },
-        )
-        if baseline is not None:
-            before = read_baseline(baseline)
-            before.check_subject(subject, baseline)
     if form == "csv" and by_function and by_line:
         raise ReplugError("--format csv holds one table: give --functions or --lines")
     if json_file == "-" and output == "-" and form not in ("table", "json"):
         raise ReplugError(
             f"--json - and --format {form}: both would go to stdout; give one of them a file (-o)"
         )
+    compared = None if compare is None else read_report(compare)
+    if list_paths:
+        return _list_paths(chosen.recipe.image)
+    by_instruction = form == "log" or compare_paths is not None or save is not None or baseline is not None
+    if by_instruction and chosen.token is not None and chosen.token.of_session:
+        raise ReplugError(
+            "token: of a debugger's session, which cannot be taken to pieces: leave --compare-paths, --save, "
+            "--baseline and --format log out"
+        )
+    before = subject = None
+    if save is not None or baseline is not None:
+        subject = Subject(chosen.name, chosen.identity() | model_options(models))
+        if baseline is not None:
+            before = read_baseline(baseline)
+            before.check_subject(subject, baseline)
+    if form == "log":
+        write_log(chosen.recipe, window or (0, None), output)
+        return 0
     result_on_stdout = json_file == "-" or (form != "table" and output == "-")
     display = Display(sys.stderr if result_on_stdout else sys.stdout, quiet)
-    if form == "log" and not list_paths:
-        if on_paper:
-            made, _ = _paper_images(file, quiet)
-            options = MachineOptions(harts=harts, quantum=quantum, disk=made.disk, bootargs=made.bootargs)
-            image = made.kernel
-        else:
-            image, options = Path(target), MachineOptions(harts=harts, quantum=quantum, disk=disk)
-        write_log(image, options, window or (0, None), output)
-        return 0
-    paper = None
-    judged: list[Claim] = []
-    if on_paper:
-        images, built = _paper_images(file, quiet)
-        if list_paths:
-            return _list_paths(open_image(images.kernel))
-        with display.shown():
-            paper = run_paper(
-                images,
-                models,
-                harts=harts,
-                quantum=quantum,
-                console=display.guest,
-                progress=display.instructions,
-                unfinished=display.unfinished,
-                with_code=with_code,
-                with_calls=form == "callgrind",
-                window=part,
-                programs=[open_image(path) for path in built.user.values()] if with_code else [],
-            )
-            protocol = run_protocol(built, guest_directory(), models, display.doing)
-        rerun = (
-            open_image(images.kernel),
-            MachineOptions(harts=harts, quantum=quantum, disk=images.disk, bootargs=images.bootargs),
-        )
-        costs, runs, problems = paper.costs, [paper.kernel, paper.invocation], paper.problems()
-        names = [model.name for model in models]
-        judged = [*claims(costs, names), *protocol_claims(costs, names, protocol)]
-        problems += [f"no calls: {row}" for row in missing(costs)]
-    else:
-        opened = open_bootable(Path(target))
-        if declarations is not None:
-            opened = declare(opened, declarations)
-        if list_paths:
-            return _list_paths(opened)
-        options = MachineOptions(harts=harts, quantum=quantum, disk=disk)
-        rerun = opened, options
-        with display.shown():
-            run = run_image(
-                opened,
-                options,
-                models,
-                console=display.guest,
-                progress=display.instructions,
-                unfinished=display.unfinished,
-                with_code=with_code,
-                with_calls=form == "callgrind",
-                window=part,
-                programs=[open_image(path) for path in programs],
-                max_instructions=max_instructions,
-            )
-        costs, runs, problems = run.costs, [run], run.problems()
-        if not costs and not with_code:
-            problems.append(f"{target}: no declared path was taken to its end")
-    problems += [f"claim {claim.id} does not hold" for claim in judged if not claim.holds]
+    with_code = by_function or by_line or form in ("callgrind", "speedscope", "html")
+    done = chosen.measure(Watched(models, with_code, form == "callgrind", part), display)
+    problems = [*done.problems]
     side_by_side = None
     if compare_paths is not None:
-        side_by_side = compare_calls(*rerun, costs, compare_paths)
-    report = Report(models, costs, judged, runs, paper, by_function, by_line, compared, side_by_side)
+        side_by_side = compare_calls(chosen.recipe, done.costs, compare_paths)
+    report = Report(
+        models, done.costs, done.claims, done.runs, done.paper, by_function, by_line, compared, side_by_side
+    )
     for code in report.code:
         if not code.has_symbols and not quiet:
             say(f"replug: {code.image.path}: it has no symbols; its code is told by address")
@@ -324,16 +251,64 @@ def cycles(
         write_report(report, form, output, everything)
     if json_file is not None:
         write_json(json_file, report.as_dict())
-    now = Baseline.of(subject, {run.name: run.image_sha256 for run in runs}, costs)
+    if subject is not None:
+        problems += _baselines(chosen.recipe, subject, done, before, baseline, save)
+    for problem in problems:
+        say(f"replug: {problem}")
+    return 1 if problems else 0
+
+
+def _refuse_options(scenario: str, given: dict[str, Any], allowed: Sequence[str]) -> None:
+    """ReplugError for one that does not go with a scenario."""
+    spelt = {each.name: each.opts[0] for each in click.get_current_context().command.params}
+    for name, value in given.items():
+        if name not in allowed and value is not None and value is not False:
+            raise ReplugError(f"{spelt[name]} does not go with the scenario {scenario}")
+
+
+def _image(
+    image: Path, given: dict[str, Any], declarations: Path | None, programs: Sequence[Path]
+) -> ImageTarget:
+    """The image with the machine that the command line, or a token, says."""
+    if (given["net"] or "").startswith("udp:"):
+        raise ReplugError("--net udp: what comes from outside is not measured live; --replay TOKEN has it")
+    token, isa = chosen_token(given), given["isa"]
+    options = chosen_options(given, None if isa is None else Isa.parse(isa), token, MachineOptions())
+    return ImageTarget(image, options, token, declarations, programs, chosen_limit(given))
+
+
+def _window(
+    form: str, window: tuple[int, int | None] | None, around: str | None, usual: str | None
+) -> Window | None:
+    """The part of the run that a timeline shows, if the form has one.  usual: the path it is around."""
+    if form == "log" and around is not None:
+        raise ReplugError(
+            "--around goes with --format trace, speedscope or html; --window says what is logged"
+        )
+    if window is not None and form not in (*TIMED, "log"):
+        raise ReplugError("--window goes with --format trace, speedscope, html or log")
+    if around is not None and (form not in TIMED or window is not None):
+        raise ReplugError("--around goes with --format trace, speedscope or html, and without --window")
+    if form not in TIMED:
+        return None
+    return Window(around=around or usual) if window is None else Window(window[0], window[1])
+
+
+def _baselines(
+    recipe: Recipe,
+    subject: Subject,
+    done: Measured,
+    before: Baseline | None,
+    baseline: Path | None,
+    save: Path | None,
+) -> list[str]:
+    """Compare with a baseline, and keep one.  A line for each difference."""
+    now = Baseline.of(subject, {run.name: run.image_sha256 for run in done.runs}, done.costs)
     wanted = set(now.rows) if save is not None else set()
     if before is not None:
         wanted |= before.changed_rows(now)
     if wanted:
-        now = replace(now, lines=call_lines(*rerun, runs[0].costs, wanted))
-    if before is not None:
-        problems += [f"{baseline}: {change}" for change in before.changes(now)]
+        now = replace(now, lines=call_lines(recipe, done.runs[0].costs, wanted))
     if save is not None:
         write_json(str(save), now.as_dict())
-    for problem in problems:
-        say(f"replug: {problem}")
-    return 1 if problems else 0
+    return [] if before is None else [f"{baseline}: {change}" for change in before.changes(now)]

@@ -28,15 +28,14 @@ from emulator.cycles.models import Model
 from emulator.cycles.path_compare import PathComparison, choose, compare, comparison_tables, place_of
 from emulator.cycles.path_trace import trace_calls
 from emulator.cycles.paths import PathCost
+from emulator.cycles.repeat import Recipe
 from emulator.cycles.scenario import PaperRun, Run
 from emulator.cycles.speedscope import speedscope
 from emulator.cycles.table import claim_table, path_table, print_models
 from emulator.cycles.timeline import Timeline
 from emulator.cycles.trace_event import trace_event
 from emulator.errors import ReplugError
-from emulator.options import MachineOptions
 from guestos.images import GUESTOS
-from toolchain.image import Image
 
 LONGEST_CALL = 4000  # instructions, of calls whose lines a baseline keeps
 LOGGED = 100_000  # instructions of a commit log, where nothing else is said
@@ -136,19 +135,18 @@ def _page(report: Report) -> PageContent:
     )
 
 
-def compare_calls(
-    image: Image, options: MachineOptions, costs: Sequence[PathCost], wanted: tuple[str, str]
-) -> PathComparison:
+def compare_calls(recipe: Recipe, costs: Sequence[PathCost], wanted: tuple[str, str]) -> PathComparison:
     """The least expensive calls of two paths of a run, which is run again for it."""
+    image = recipe.image
     chosen = [choose(costs, each) for each in wanted]
     samples = [cost.sample for cost in chosen if cost.sample is not None]
-    first, second = trace_calls(image, options, samples)
+    first, second = trace_calls(recipe, samples)
     labels = (chosen[0].full_label, chosen[1].full_label)
     return compare(image, labels, (first, second), source_roots(image.path))
 
 
 def call_lines(
-    image: Image, options: MachineOptions, costs: Sequence[PathCost], labels: Collection[str]
+    recipe: Recipe, costs: Sequence[PathCost], labels: Collection[str]
 ) -> dict[str, dict[str, int]]:
     """For each path of these labels, what its least expensive call executed of each source line, "FILE: TEXT"
     (texts stay where numbers move).  The run is run again for it.  Calls of thousands of instructions are
@@ -163,7 +161,8 @@ def call_lines(
         and cost.sample.end - cost.sample.begin <= LONGEST_CALL
     ]
     samples = [cost.sample for cost in chosen if cost.sample is not None]
-    calls = trace_calls(image, options, samples)
+    image = recipe.image
+    calls = trace_calls(recipe, samples)
     roots = source_roots(image.path)
     result: dict[str, dict[str, int]] = {}
     for cost, call in zip(chosen, calls, strict=True):
@@ -211,10 +210,10 @@ def timeline_of(run: Run) -> Timeline:
     return run.timeline
 
 
-def write_log(image: Path, options: MachineOptions, window: tuple[int, int | None], output: str) -> None:
+def write_log(recipe: Recipe, window: tuple[int, int | None], output: str) -> None:
     """The commit log of a part of a run: (start, length) in instructions."""
     start, length = window
-    lines = commit_log(image, options, start=start, length=LOGGED if length is None else length)
+    lines = commit_log(recipe, start=start, length=LOGGED if length is None else length)
     if output == "-":
         for line in lines:
             sys.stdout.write(f"{line}\n")

@@ -12,11 +12,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from emulator.machine import Machine
-from emulator.options import MachineOptions
-from toolchain.image import Image
+from emulator.cycles.repeat import Recipe, Repetition
 
 _LOAD, _STORE, _AMO = 0x03, 0x23, 0x2F
 _FLOAT_LOAD, _FLOAT_STORE, _FLOAT = 0x07, 0x27, 0x53
@@ -24,50 +21,45 @@ _NO_RESULT = {0x23, 0x27, 0x63, 0x0F}
 
 
 def commit_log(
-    image: Path | Image,
-    options: MachineOptions,
+    recipe: Recipe,
     *,
     start: int = 0,
     length: int = 100_000,
-    typed: bytes = b"",
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[str]:
-    """Lines of `length` instructions, from when `start` have retired over all harts.
-
-    The run is the one that the image has with these options, to the instruction.
-    """
-    schedule = _schedule(image, options, start + length, typed)
-    with Machine(image, options, per_instruction=True) as machine:
-        machine.engine.follow_schedule(schedule)
-        machine.type(typed)
+    """Lines of `length` instructions of a run, from when `start` have retired over all harts."""
+    schedule = _schedule(recipe, start + length)
+    with recipe.again(per_instruction=True) as run:
+        engine = run.machine.engine
+        engine.follow_schedule(schedule)
         if start:
-            machine.run(start)
-        end = machine.engine.total_instret + length
-        logger = _Logger(machine)
-        while machine.engine.total_instret < end:
+            run.run(start)
+        end = engine.total_instret + length
+        logger = _Logger(run)
+        while engine.total_instret < end:
             outcome = logger.step()
             yield from logger.lines
             if progress is not None:
-                progress(machine.engine.total_instret)
+                progress(engine.total_instret)
             if outcome != "limit":
                 return
 
 
-def _schedule(image: Path | Image, options: MachineOptions, until: int, typed: bytes) -> array[int]:
+def _schedule(recipe: Recipe, until: int) -> array[int]:
     """The slices of the run: they end at the borders of blocks, which a run by instruction does not know."""
-    with Machine(image, options) as machine:
-        machine.engine.record_schedule()
-        machine.type(typed)
-        machine.run(until)
-        return machine.engine.schedule()
+    with recipe.again() as run:
+        run.machine.engine.record_schedule()
+        run.run(until)
+        return run.machine.engine.schedule()
 
 
 class _Logger:
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-        self._engine = machine.engine
+    def __init__(self, run: Repetition) -> None:
+        self._run = run
+        self._machine = run.machine
+        self._engine = run.machine.engine
         self.lines: list[str] = []
-        self._harts = range(machine.harts)
+        self._harts = range(run.machine.harts)
         self._before = [self._look(hart) for hart in self._harts]
 
     def _look(self, hart: int) -> tuple[int, int, int, int]:
@@ -81,7 +73,7 @@ class _Logger:
         engine = self._engine
         codes = [self._fetch(hart, self._before[hart][1]) for hart in self._harts]
         operands = [self._operands(hart, codes[hart]) for hart in self._harts]
-        outcome = self._machine.run(1)
+        outcome = self._run.run(1)
         for hart in self._harts:
             retired, pc, privilege, traps = self._before[hart]
             now = self._look(hart)

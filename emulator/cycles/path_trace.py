@@ -6,14 +6,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from emulator.cycles.commit_log import memory_access
 from emulator.cycles.paths import Sample
+from emulator.cycles.repeat import Recipe, Repetition
 from emulator.errors import ReplugError
 from emulator.machine import Machine
-from emulator.options import MachineOptions
-from toolchain.image import Image
 
 KINDS = ("load", "store", "branch", "jump", "lock", "fence", "csr", "other")
 """What an instruction is to a comparison; lock: LR, SC and AMO."""
@@ -52,48 +50,45 @@ def kind_of(bits: int) -> str:
 
 
 def trace_calls(
-    image: Path | Image,
-    options: MachineOptions,
-    calls: Sequence[Sample],
-    progress: Callable[[int], None] | None = None,
+    recipe: Recipe, calls: Sequence[Sample], progress: Callable[[int], None] | None = None
 ) -> list[list[Step]]:
-    """The instructions of each call, of the run that the image has with these options."""
+    """The instructions of each call of a run."""
     if not calls:
         return []
-    schedule, last = _schedule(image, options, calls)
+    schedule, last = _schedule(recipe, calls)
     result: list[list[Step]] = [[] for _ in calls]
-    with Machine(image, options, per_instruction=True) as machine:
-        machine.engine.follow_schedule(schedule)
-        _walk(machine, calls, result, last, progress)
+    with recipe.again(per_instruction=True) as run:
+        run.machine.engine.follow_schedule(schedule)
+        _walk(run, calls, result, last, progress)
     return result
 
 
-def _schedule(
-    image: Path | Image, options: MachineOptions, calls: Sequence[Sample]
-) -> tuple[array[int], int]:
+def _schedule(recipe: Recipe, calls: Sequence[Sample]) -> tuple[array[int], int]:
     """The slices of the run until all calls are over, and how many instructions that is in all."""
-    with Machine(image, options) as machine:
-        engine = machine.engine
+    with recipe.again() as run:
+        engine = run.machine.engine
         engine.record_schedule()
         while True:
             left = max(call.end - engine.instret(call.hart) for call in calls)
             if left < 0:
                 break
-            if machine.run(max(left, 1)).reason != "limit":
+            if run.run(max(left, 1)).reason != "limit":
                 break
-        machine.run(machine.harts * options.quantum * 2)  # slices that have begun are recorded when they end
+        run.run(
+            run.machine.harts * recipe.options.quantum * 2
+        )  # slices that have begun are recorded when they end
         return engine.schedule(), engine.total_instret
 
 
 def _walk(
-    machine: Machine,
+    run: Repetition,
     calls: Sequence[Sample],
     result: list[list[Step]],
     last: int,
     progress: Callable[[int], None] | None,
 ) -> None:
     """Run to each call, and through it by single steps."""
-    engine = machine.engine
+    machine, engine = run.machine, run.machine.engine
     open_calls = set(range(len(calls)))
     while open_calls:
         retired = [engine.instret(hart) for hart in range(machine.harts)]
@@ -105,29 +100,29 @@ def _walk(
         # So many more in all cannot take a hart past where its next call begins.
         ahead = min(max(calls[each].begin - retired[calls[each].hart], 0) for each in open_calls)
         if ahead > 1:
-            if machine.run(ahead).reason != "limit":
+            if run.run(ahead).reason != "limit":
                 return
         else:
-            _step(machine, calls, open_calls, retired, result)
+            _step(run, calls, open_calls, retired, result)
         if progress is not None:
             progress(engine.total_instret)
 
 
 def _step(
-    machine: Machine,
+    run: Repetition,
     calls: Sequence[Sample],
     open_calls: set[int],
     retired: list[int],
     result: list[list[Step]],
 ) -> None:
-    engine = machine.engine
+    machine, engine = run.machine, run.machine.engine
     looked_at = {}
     for each in open_calls:
         hart = calls[each].hart
         if retired[hart] >= calls[each].begin and hart not in looked_at:
             pc = engine.get_pc(hart)
             looked_at[hart] = pc, _fetch(machine, hart, pc), engine.traps(hart)
-    machine.run(1)
+    run.run(1)
     for hart, (pc, bits, traps) in looked_at.items():
         if engine.instret(hart) == retired[hart]:
             continue

@@ -17,6 +17,8 @@ from emulator.cycles.timeline import Recorder, Timeline, Window
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
+from emulator.replay import replay
+from emulator.token import Token
 from toolchain.image import Image
 
 QUANTUM = 200  # fine enough that repluggers meet readers at every step
@@ -76,11 +78,12 @@ def run_image(
     with_calls: bool = False,
     window: Window | None = None,
     programs: Sequence[Image] = (),
+    token: Token | None = None,
 ) -> Run:
     """Run an image to its end while its named paths are watched, and all its code if asked for.
 
     window: which part of the run a timeline is made of.  programs: what the guest may load; their code is
-    then told by function and line too.
+    then told by function and line too.  token: the run to repeat, typed input included (None: there is none).
 
     `unfinished` is shown the machine when the run did not end by the guest's own word.
     """
@@ -97,12 +100,18 @@ def run_image(
             machine.engine.watch_calls()
         recorder = None if window is None else Recorder(machine, machine.image.notes, window, watch.calls)
 
-        def between(_reason: object) -> bool:
+        def tell() -> None:
             if progress is not None:
                 progress(machine.engine.total_instret)
+
+        def between(_reason: object) -> bool:
+            tell()
             return False
 
-        outcome = machine.run(max_instructions, between)
+        if token is None:
+            outcome = machine.run(max_instructions, between)
+        else:
+            outcome = replay(machine, token, max_instructions, tell)
         if outcome.reason != "exit" and unfinished is not None:
             unfinished(machine, outcome)
         name = name or machine.image.path.name

@@ -126,7 +126,7 @@ def test_files_and_targets_that_cannot_be(replug: Replug, image: Path, tmp_path:
     declared = tmp_path / "paths.toml"
     declared.write_bytes(b"\xff")
     assert "not UTF-8" in one_line(replug("cycles", image, "--declare", declared))
-    assert "not with the scenario paper" in one_line(replug("cycles", "--declare", declared))
+    assert "does not go with the scenario paper" in one_line(replug("cycles", "--declare", declared))
     assert "alternatives" in one_line(replug("cycles", "alternatives", "--declare", declared))
     with pytest.raises(ReplugError, match="No such file"):
         declare(open_image(image), tmp_path / "none.toml")

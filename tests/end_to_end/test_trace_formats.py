@@ -13,6 +13,7 @@ from programs import HELLO, finish
 
 from emulator import Machine, MachineOptions
 from emulator.cycles.commit_log import commit_log
+from emulator.cycles.repeat import Recipe
 from guestos.images import GUESTOS, INCLUDE
 from toolchain.assemble import assemble
 
@@ -234,7 +235,7 @@ word: .dword 0
         word = symbol.address
         handler = machine.image.symbol("handler") if machine.image else None
         assert handler is not None
-    lines = list(commit_log(image, MachineOptions(), length=14))
+    lines = list(commit_log(Recipe(image, MachineOptions()), length=14))
     assert all(LINE.fullmatch(line) for line in lines)
     joined = "\n".join(line.partition("(")[2].partition(") ")[2] for line in lines)
     assert f"mem {word + 2:#018x} 0x0012" in joined
