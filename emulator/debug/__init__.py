@@ -3,6 +3,7 @@
 
 session.py      a run under a debugger: the one interface that GDB, the terminal and others drive
 records.py      positions, stops, breakpoints
+lanes.py        samples of what every hart was doing when
 timeline.py     what came to the machine from outside, to be repeated when the past is run again
 history.py      checkpoints, few enough to fit in memory, and close enough to be quick
 breakpoints.py  breakpoints and watchpoints, as the user sets them and as the engine has them

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from emulator.debug.lanes import Cell, Samples, Window
 from emulator.debug.records import Breakpoint, Stop, StopKind
 from emulator.debug.run import Run
 from emulator.engine import Access, Hit, StopReason
@@ -59,7 +60,37 @@ class Backwards(Run):
             for number in numbers:
                 self.breakpoints.remove(number)
 
+    def lanes(self, shown: Window) -> list[list[Cell | None]]:
+        """For every hart, what it did in each column; where nobody has looked, the past is run again."""
+        samples, head = self.keep_samples(), self._head.step
+        samples.keep(self.engine)
+        unknown = samples.missing(shown.places(head))
+        if unknown:
+            self._take_samples(samples, unknown[0], unknown[-1], shown.grid)
+        return samples.lanes(shown, head)
+
     # --- inside ---
+
+    def _take_samples(self, samples: Samples, first: int, last: int, grid: int) -> None:
+        """Every so many steps of a part of the run; then the machine stands here again.
+
+        Nothing interrupts that. Not where a device has just met a watchpoint: nothing leads back there.
+        """
+        if self.stop.hit is not None and self.stop.hit.device:
+            return
+        here, look = self.engine.steps, self.look
+        self.look = lambda: None
+        try:
+            self._goto(max(first - 1, 0))
+            samples.look_closer(grid)
+            samples.look(self.engine)
+            self._forward(last)
+            samples.keep(self.engine)
+            samples.look_closer(0)
+            self._goto(here)
+        finally:
+            samples.look_closer(0)
+            self.look = look
 
     def _to_start(self, hart: int) -> Stop:
         self._goto(0)

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from emulator.debug.breakpoints import Breakpoints
 from emulator.debug.history import SPACING, History
+from emulator.debug.lanes import Samples
 from emulator.debug.outside import Cable, Outside
 from emulator.debug.records import Breakpoint, Position, Stop, StopKind
 from emulator.debug.timeline import Timeline
@@ -60,6 +61,8 @@ class Run:
         """Called now and then while something runs; it may call `pause`, or raise an exception."""
         self.condition: Condition = lambda _breakpoint, _hart: True
         """Judges conditions of breakpoints."""
+        self.samples: Samples | None = None
+        """What harts did, if somebody wants to see that (keep_samples)."""
         self._pausing = False
         self._is_live = False  # goes on, as opposed to having its past run again
         self._settled = True  # it is in the state that the step's name means
@@ -109,6 +112,13 @@ class Run:
         """The run up to the head, with all that was done to it."""
         token = Token.of(self.machine, step=self._head.step)
         return replace(token, inputs=self.timeline.reached)
+
+    def keep_samples(self) -> Samples:
+        """From now on it is kept what harts do; best called at the start of the run."""
+        if self.samples is None:
+            self.samples = Samples()
+            self.samples.look(self.engine)
+        return self.samples
 
     def connect(self, cable: Cable) -> None:
         """The guest's network leads there: what comes is input of the run, what leaves it leaves it once."""
@@ -194,6 +204,8 @@ class Run:
             self._device_hit = self.engine.last_hit
         if steps > self._head.step:
             self._head = self.position
+        if self.samples is not None:
+            self.samples.look(self.engine)
         if self._is_live and not self.in_the_past:
             self._outside.settle()
         self._pace(steps - before, time.monotonic() - started)
@@ -209,6 +221,8 @@ class Run:
         steps = min(self._chunk, self.machine.longest_advance)
         if self._device_hit is not None:
             steps = 1  # to the first state behind it that has a name
+        if self.samples is not None:
+            steps = min(steps, self.samples.room(engine.steps))
         for end in (limit, self._end_step):
             if end is not None:
                 steps = min(steps, max(end - engine.steps, 1))
@@ -331,6 +345,8 @@ class Run:
             )
         self.timeline.cut()
         self._head = self.position
+        if self.samples is not None:
+            self.samples.cut(self.engine.steps)
         self._outside.forget_future()
         self._end = self._end_step = None
 

@@ -20,12 +20,13 @@ from emulator.debug.tui.keys import HELP, MOVES, STARTED
 from emulator.debug.tui.lower import CONSOLE, OUTPUT, LowerPane, SidePane
 from emulator.debug.tui.prompt import Prompt
 from emulator.debug.tui.registers import RegistersPane
-from emulator.debug.tui.timeline import HartsPane, TimelineBar
+from emulator.debug.tui.timeline import HartsPane, Jump, TimelineBar
 from emulator.debug.tui.view import BREAKPOINTS, FRAMES, LOCKS, STACK, Request, View
 from emulator.debug.tui.work import Feed, Work
 
 _ROOMY = (110, 34)
 """Columns and lines from which on stack and locks are always seen."""
+_MOST_HARTS = (4, 8)  # lanes at once, on a small screen and on a roomy one; more are scrolled
 _TICK = 0.1  # seconds between two looks at what runs
 _COMMAND_TYPE = "type "
 
@@ -51,7 +52,7 @@ class DebuggerApp(App[None]):
     TITLE = "replug debug"
     CSS = """
     #timeline { height: 1; }
-    #harts { height: auto; max-height: 4; }
+    #harts { height: auto; }
     #middle { height: 2fr; min-height: 6; }
     #code { width: 1fr; }
     #registers { width: 40%; max-width: 64; }
@@ -63,8 +64,9 @@ class DebuggerApp(App[None]):
     .roomy #sides { display: block; }
     #stack, #locks { height: 1fr; }
     #code, #registers, #lower, #stack, #locks { border: round $surface-lighten-3; }
+    .pane { border-title-color: $text-muted; }
+    .pane:focus { border-title-color: $text; }
     #code:focus, #registers:focus, #lower:focus, #stack:focus, #locks:focus { border: round $accent; }
-    #harts:focus { background: $surface-lighten-1; }
     #prompt { height: 1; border: none; padding: 0 0; }
     HelpScreen { align: center middle; }
     #help { width: 80; height: auto; max-height: 100%; background: $panel; padding: 0 1; }
@@ -86,6 +88,8 @@ class DebuggerApp(App[None]):
         Binding("full_stop", "show_pc", show=False),
         Binding("h", "hart(1)", show=False),
         Binding("H", "hart(-1)", show=False),
+        Binding("plus,equals_sign", "zoom(True)", show=False),
+        Binding("minus", "zoom(False)", show=False),
         Binding("less_than_sign", "lower(-1)", show=False),
         Binding("greater_than_sign", "lower(1)", show=False),
         *(Binding(str(n), f"look_at({n})", show=False) for n in range(10)),
@@ -189,12 +193,13 @@ class DebuggerApp(App[None]):
 
     def _request(self) -> Request:
         beside = (STACK, FRAMES, LOCKS, BREAKPOINTS) if self._roomy else ()
-        return Request(self._source, self._address, (self._lower.chosen, *beside))
+        return Request(self._source, self._address, (self._lower.chosen, *beside), self._harts.request())
 
     def _show(self, view: View, *, moved: bool) -> None:
         self._view = view
+        self._bar.fits = self._harts.fits
         self._bar.show_view(view)
-        self._harts.show_harts(view.harts, view.hart)
+        self._harts.show_view(view, _MOST_HARTS[self._roomy])
         self._code.show_listing(view.code, view.hart)
         self._registers.show_registers(view.registers, view.hart, moved=moved)
         if self._lower.chosen not in (OUTPUT, CONSOLE):
@@ -215,7 +220,9 @@ class DebuggerApp(App[None]):
             self.exit(return_code=end.code if isinstance(end.code, int) else 1)
         self._drain()
         if self._busy and self._work.reached != (0, 0):
-            self._bar.show_running(self._work.reached)
+            lanes = self._work.lanes
+            self._bar.show_running(self._work.reached, lanes)
+            self._harts.show_running(self._work.reached[0], lanes)
 
     def _drain(self) -> None:
         data = self._console.take()
@@ -245,6 +252,7 @@ class DebuggerApp(App[None]):
             move.by_line if move.by_line is not None and by_line else (move.command, move.back)
         )
         self._address = None
+        self._harts.follow()
         self.execute(backward if back else forward, moved=True)
 
     def action_backwards(self) -> None:
@@ -325,6 +333,20 @@ class DebuggerApp(App[None]):
         """Look at that hart."""
         self._address = None
         self.execute(f"hart {hart}")
+
+    def action_zoom(self, closer: bool) -> None:
+        """See fewer steps in the lanes, or more."""
+        self._harts.zoom(closer)
+        if not self._busy:
+            self.execute("")
+
+    def on_jump(self, jump: Jump) -> None:
+        """Another state was chosen in the lanes, or other steps are to be seen there."""
+        if jump.step is not None:
+            self._address = None
+            self.execute(f"goto step {jump.step}", moved=True)
+        elif not self._busy:
+            self.execute("")
 
     def action_lower(self, by: int) -> None:
         """Another text in the lower part."""

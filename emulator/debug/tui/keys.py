@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEGEND = "▂ user  ▅ supervisor  █ machine  · waits  ! trap"
+
 
 @dataclass(frozen=True)
 class Move:
@@ -23,13 +25,13 @@ class Move:
 
 
 MOVES = (
-    Move("s", "s", "stepi", "reverse-stepi", "step this hart", ("step", "reverse-step")),
-    Move("S", "S", "step-machine", "reverse-step-machine", "step the machine: whose turn it is"),
+    Move("s", "s", "stepi", "reverse-stepi", "this hart", ("step", "reverse-step")),
+    Move("S", "S", "step-machine", "reverse-step-machine", "the hart whose turn it is"),
     Move("i", "i", "stepi", "reverse-stepi", "one instruction of this hart", shifted="I"),
     Move("n", "n", "nexti", "reverse-nexti", "over calls", ("next", "reverse-next"), shifted="N"),
     Move("o", "o", "nexti", "reverse-nexti", "one instruction, over calls", shifted="O"),
-    Move("f", "f", "finish", "reverse-finish", "until this function returns", shifted="F"),
-    Move("p", "p", "step-path", "reverse-step-path", "where a named path begins or ends", shifted="P"),
+    Move("f", "f", "finish", "reverse-finish", "until the function returns", shifted="F"),
+    Move("p", "p", "step-path", "reverse-step-path", "to a border of a named path", shifted="P"),
     Move("c", "c", "continue", "reverse-continue", "until something stops it", shifted="C"),
 )
 
@@ -44,27 +46,33 @@ STARTED = {
 }
 """Keys that open the command line with the beginning of a command."""
 
+
+def _moves() -> list[str]:
+    """Lines of two moves each."""
+    shown = [f"{move.shown}{f' ({move.shifted})' if move.shifted else '':<5} {move.help}" for move in MOVES]
+    return [f"  {left:<37} {right}" for left, right in zip(shown[::2], shown[1::2], strict=True)]
+
+
 HELP = "\n".join(
     [
-        "Forward; behind r, or as the key in brackets, the same backwards:",
-        *(
-            f"  {move.shown:<4}{f'({move.shifted})' if move.shifted else '':<5}{move.help}"
-            + (f" (by source lines: {move.by_line[0]})" if move.by_line else "")
-            for move in MOVES
-        ),
-        "  u        until a hart comes to the cursor",
+        "Forward; behind r, or by the key in brackets, the same backwards:",
+        *_moves(),
+        "  u      to the cursor                  where source is shown, s and n go by lines",
         "Places and breakpoints:",
         "  b        breakpoint at the cursor, or away with it    B   if, hart, space",
         "  g        goto N, start or end        w   watch an address",
         "  h H 0-9  look at the next, the previous, that hart",
         "  d        source or disassembly       .   back to the pc",
+        "Lanes of harts:",
+        f"  {LEGEND}",
+        "  + -      closer, or all of the run; a click, or Tab, arrows, Enter: go there",
         "Changing:",
         "  e  edit a register    a  assemble at the cursor    t  type at the console",
         "The rest:",
-        "  Tab Shift-Tab   panes; arrows, PgUp, PgDn, Home, End in one",
-        "  < >             pane below: output, console, stack, backtrace, locks, ...",
-        "  : or Enter      command line: Tab completes, Up and Down: history",
-        "  Ctrl-C          stops what runs       q   quit",
+        "  Tab      next pane; arrows, PgUp, PgDn, Home, End in one",
+        "  < >      pane below: output, console, stack, backtrace, locks, ...",
+        "  :        command line (Enter, too): Tab completes, Up and Down: history",
+        "  Ctrl-C   stops what runs             q   quit",
         "All commands: `help` on the command line.          Esc or ? leaves this page.",
     ]
 )

@@ -28,7 +28,7 @@ class Pane(Widget, can_focus=True):
     ]
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, classes="pane")
         self.top = 0
         self._left = 0  # columns that are out of sight
         self.cursor: int | None = None

@@ -60,7 +60,8 @@ class RegistersPane(Pane):
                 names, values = _widths(column)
                 lit = name in self.changed
                 text.append(f"{name:<{names}} ", "bold" if lit else "cyan")
-                text.append(f"{value:>{values}}", "bold black on yellow" if lit else "")
+                text.append(" " * (values - len(value)))
+                text.append(value, "bold black on yellow" if lit else "")
                 text.append(" ")
         return text
 

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.frames import stack
+from emulator.debug.lanes import Cell, Window, window
 from emulator.debug.records import Position, StopKind
 from emulator.debug.registers import read
 from emulator.debug.tui.listing import Listing, listing
@@ -31,12 +32,32 @@ COMMANDS = {
 
 
 @dataclass(frozen=True)
+class LanesRequest:
+    """columns: that lanes have on the screen; per_column: steps, None: the whole run; around: the step that
+    is to be seen, None: where the machine stands."""
+
+    columns: int = 1
+    per_column: int | None = None
+    around: int | None = None
+
+
+@dataclass(frozen=True)
 class Request:
     """source: not disassembly; address: the code there, None for the pc; texts: those that are open."""
 
     source: bool
     address: int | None
     texts: tuple[str, ...]
+    lanes: LanesRequest = LanesRequest()
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """What harts did. by_hart: a cell for each column; places: of pcs in them."""
+
+    window: Window
+    by_hart: list[list[Cell | None]]
+    places: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,7 @@ class View:
     position: Position
     head: Position
     checkpoints: tuple[int, ...]
+    lanes: Lanes
     stop: StopKind
     texts: dict[str, tuple[str, ...]]
 
@@ -84,9 +106,21 @@ def gather(interpreter: Interpreter, request: Request) -> View:
         session.position,
         session.head,
         tuple(each.step for each in session.history.checkpoints),
+        seen_lanes(interpreter, request.lanes, closer=True),
         session.stop.kind,
         {name: _text(interpreter, name) for name in request.texts},
     )
+
+
+def seen_lanes(interpreter: Interpreter, request: LanesRequest, *, closer: bool) -> Lanes:
+    """Of what was seen of the run; closer: if that is not enough, the past is run again for more."""
+    session = interpreter.session
+    head = session.head.step
+    around = session.position.step if request.around is None else request.around
+    shown = window(head + 1, request.columns, request.per_column, around)
+    found = session.lanes(shown) if closer else session.keep_samples().lanes(shown, head)
+    pcs = {cell.seen.pc for lane in found for cell in lane if cell is not None}
+    return Lanes(shown, found, {pc: interpreter.symbols.name(pc) for pc in pcs})
 
 
 def _hart(interpreter: Interpreter, number: int) -> HartView:

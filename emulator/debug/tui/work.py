@@ -7,14 +7,17 @@ the rest of the debugger gets is text, and Views that do not change.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from emulator.debug.commands.interpreter import Interpreter, QuitError
-from emulator.debug.tui.view import Request, View, gather
+from emulator.debug.tui.view import Lanes, Request, View, gather, seen_lanes
 from emulator.errors import ReplugError
+
+_REDRAWN = 0.2  # seconds between two pictures of what harts do while the machine runs
 
 
 class Feed:
@@ -55,6 +58,11 @@ class Work:
         self.typed = Feed()
         self.reached = (0, 0)
         """(step, instructions) that the machine was seen at last while it runs."""
+        self.lanes: Lanes | None = None
+        """What harts did, seen while the machine runs; None: nothing since the last View."""
+        self._request: Callable[[], Request] | None = None
+        self._redrawn = 0.0
+        interpreter.session.keep_samples()
         interpreter.say = self._said.append
         interpreter.session.look = self._look
         interpreter.session.input = self.typed.take
@@ -62,6 +70,10 @@ class Work:
     def _look(self) -> None:
         position = self._interpreter.session.position
         self.reached = (position.step, position.instructions)
+        now = time.monotonic()
+        if self._request is not None and now - self._redrawn > _REDRAWN:
+            self._redrawn = now
+            self.lanes = seen_lanes(self._interpreter, self._request().lanes, closer=False)
         if self._pause:
             self._pause = False
             self._interpreter.session.pause()
@@ -69,6 +81,7 @@ class Work:
     def start(self, line: str, request: Callable[[], Request]) -> Future[Done]:
         """Begin to execute a line; `request` is called behind it, for what is to be seen then."""
         self._pause = False
+        self._request, self._redrawn = request, time.monotonic()
         return self._thread.submit(self._do, line, request)
 
     def pause(self) -> None:
@@ -89,5 +102,6 @@ class Work:
             self._said.append(f"error: {error}")
         except QuitError:
             over = True
+        self._request, self.lanes = None, None
         view = gather(self._interpreter, request())
         return Done(view, tuple(self._said), over)
