@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from emulator.debug.registers import Registers, read
+from emulator.debug.frames import StackFrame
+from emulator.debug.registers import Register, Registers, read
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
@@ -51,9 +52,12 @@ class Evaluator:
         self._symbols = symbols
         self.registers = Registers(session.engine)
 
-    def value(self, text: str, hart: int) -> int:
-        """Of an expression, as this hart sees registers and memory; ReplugError says what is wrong."""
-        parser = _Parser(text, lambda kind, word: self._word(kind, word, hart))
+    def value(self, text: str, hart: int, frame: StackFrame | None = None) -> int:
+        """Of an expression, as this hart sees registers and memory; ReplugError says what is wrong.
+
+        frame: a caller, whose registers are meant.
+        """
+        parser = _Parser(text, lambda kind, word: self._word(kind, word, hart, frame))
         try:
             return parser.whole() & _MASK
         except ZeroDivisionError:
@@ -61,7 +65,18 @@ class Evaluator:
         except RecursionError:
             raise ReplugError("the expression is nested too deeply") from None
 
-    def _word(self, kind: str, word: str | int, hart: int) -> int:
+    def register(self, register: Register, hart: int, frame: StackFrame | None = None) -> int:
+        """The value of a register of a hart, or of a caller: CSRs are the hart's in all frames."""
+        if frame is None or register.group in ("csr", "priv"):
+            return read(self._session.engine, hart, register)
+        if register.group == "pc":
+            return frame.pc
+        value = frame.registers.get(register.index) if register.group == "x" else None
+        if value is None:
+            raise ReplugError(f"${register.name}: what a caller had there is not known")
+        return value
+
+    def _word(self, kind: str, word: str | int, hart: int, frame: StackFrame | None) -> int:
         session = self._session
         if isinstance(word, int):
             size = _SIZES.get(kind, session.engine.config.xlen // 8)
@@ -73,7 +88,7 @@ class Evaluator:
             register = self.registers.find(word)
             if register is None:
                 raise ReplugError(f"${word}: there is no such register")
-            return read(session.engine, hart, register)
+            return self.register(register, hart, frame)
         special = {
             "hart": lambda: hart,
             "instructions": lambda: session.position.instructions,

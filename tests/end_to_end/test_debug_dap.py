@@ -174,8 +174,15 @@ def test_modules_callers_and_what_trapped_last(client: Client, program: Path) ->
     values = {each["name"]: int(each["value"].split()[0], 16) for each in registers}
     assert values["pc"] == int(caller["instructionPointerReference"], 16) and "ra" not in values
     assert client.ask("evaluate", expression="$s1", frameId=caller["id"])["result"] == "0x0000000000000001"
-    with pytest.raises(Refused, match="what a caller had there is not known"):
-        client.ask("evaluate", expression="$ra", frameId=caller["id"])
+    at = client.ask("evaluate", expression="$pc + 1", frameId=caller["id"])["memoryReference"]
+    assert int(at, 16) == values["pc"] + 1
+    for unknown in ("$ra", "$ra + 1", "ra"):
+        with pytest.raises(Refused, match="what a caller had there is not known"):
+            client.ask("evaluate", expression=unknown, frameId=caller["id"])
+    with pytest.raises(Refused, match="of a caller cannot be changed"):
+        client.ask("setExpression", expression="$s1", value="7", frameId=caller["id"])
+    with pytest.raises(Refused, match="of a caller cannot be changed"):
+        client.ask("setVariable", variablesReference=scope["variablesReference"], name="s1", value="7")
     assert client.ask("exceptionInfo", threadId=1)["exceptionId"] == "no trap so far"
     client.ask("setFunctionBreakpoints", breakpoints=[])
 

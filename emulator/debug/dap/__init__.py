@@ -6,6 +6,10 @@ server.py   listening, one client after the other, and answering while the machi
 adapter.py  the table from a request's name to its handler; the life of a session; running and stepping
 arguments.py  reading what requests bring along
 stops.py    breakpoints of all kinds
-looking.py  harts, frames, registers, expressions, memory, disassembly
+harts.py    threads, frames, what trapped last, modules
+variables.py  registers
+expressions.py  their values in a frame
+memory.py   memory and disassembly
+places.py   the numbers of harts, frames and variables
 sources.py  files of the source on the host, and the addresses of their lines
 """

@@ -12,11 +12,15 @@ from pathlib import Path
 
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.commands.moving import back_over, back_to_line, into, leave_line, out, over
-from emulator.debug.dap.arguments import Arguments, flag, number, text
-from emulator.debug.dap.looking import Looking
+from emulator.debug.dap.arguments import Arguments, flag, text
+from emulator.debug.dap.expressions import Expressions
+from emulator.debug.dap.harts import Harts
+from emulator.debug.dap.memory import Memory
 from emulator.debug.dap.messages import Message
+from emulator.debug.dap.places import Places
 from emulator.debug.dap.sources import Sources, resolve
 from emulator.debug.dap.stops import Stops
+from emulator.debug.dap.variables import Variables
 from emulator.debug.records import Stop, StopKind
 from emulator.errors import ReplugError
 
@@ -71,8 +75,11 @@ class Adapter:
         self._sources = Sources(interpreter.symbols)
         self._sources.roots = list(roots or [])
         self._roots = list(self._sources.roots)
-        self._stops = Stops(interpreter, self._sources)
-        self._looking = Looking(interpreter, self._sources)
+        self._places = Places(interpreter)
+        self._stops = Stops(interpreter, self._sources, self._places)
+        self._harts = Harts(interpreter, self._sources, self._places)
+        variables = Variables(interpreter, self._places)
+        self._expressions = Expressions(interpreter, variables, self._places)
         self._later: list[tuple[str, Message | None]] = []
         self._outside = interpreter.say
         interpreter.say = self._remark
@@ -103,7 +110,7 @@ class Adapter:
             "terminate": self._terminate,
             "restart": self._restart,
             "pause": self._pause,
-            "threads": lambda _arguments: self._looking.threads(self.running),
+            "threads": lambda _arguments: self._harts.threads(self.running),
             "continue": self._continue,
             "reverseContinue": self._reverse_continue,
             "next": lambda arguments: self._step(arguments, lambda: over(self._interpreter)),
@@ -112,7 +119,10 @@ class Adapter:
             "stepBack": self._step_back,
             "evaluate": self._evaluate,
             **self._stops.table,
-            **self._looking.table,
+            **self._harts.table,
+            **variables.table,
+            **self._expressions.table,
+            **Memory(interpreter, self._sources).table,
         }
 
     def close(self) -> None:
@@ -260,7 +270,7 @@ class Adapter:
         self._run(self._session.reverse)
 
     def _select(self, arguments: Arguments) -> None:
-        self._interpreter.hart = self._looking.hart(number(arguments, "threadId"))
+        self._interpreter.hart = self._places.hart(arguments)
 
     def _step(
         self, arguments: Arguments, move: Move, lines: Callable[[Interpreter, Move], Stop] = leave_line
@@ -283,14 +293,14 @@ class Adapter:
         self._run(lambda: lines(self._interpreter, once))
 
     def _step_in(self, arguments: Arguments) -> None:
-        hart = self._looking.hart(number(arguments, "threadId"))
+        hart = self._places.hart(arguments)
         if text(arguments, "granularity", "statement") == "instruction":  # into traps, too
             self._step(arguments, lambda: self._session.step_hart(hart))
         else:
             self._step(arguments, lambda: into(self._interpreter))
 
     def _step_back(self, arguments: Arguments) -> None:
-        hart = self._looking.hart(number(arguments, "threadId"))
+        hart = self._places.hart(arguments)
         if text(arguments, "granularity", "statement") == "instruction":
             self._step(arguments, lambda: self._session.reverse_step_hart(hart))
         else:
@@ -305,11 +315,11 @@ class Adapter:
     def _evaluate(self, arguments: Arguments) -> Message:
         """In the debugger's console, all commands of `replug debug` are there, and expressions."""
         if text(arguments, "context", "") != "repl":
-            return self._looking.evaluate(arguments)
+            return self._expressions.evaluate(arguments)
         line = text(arguments, "expression")
-        self._looking.select_frame(arguments)
+        self._places.select(arguments)
         if not self._interpreter.knows(line):
-            return self._looking.evaluate(arguments)
+            return self._expressions.evaluate(arguments)
         before, position = self._session.stop, self._session.position
         self.pausing = False
         said = self._interpreter.captured(line)

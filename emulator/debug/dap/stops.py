@@ -10,8 +10,8 @@ from typing import Any
 
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, address, number, table, tables, text
-from emulator.debug.dap.looking import frame_hart, variable_place
 from emulator.debug.dap.messages import Message
+from emulator.debug.dap.places import Places
 from emulator.debug.dap.sources import Sources
 from emulator.debug.records import Breakpoint, Stop
 from emulator.engine import Access
@@ -38,10 +38,11 @@ class _Log:
 class Stops:
     """By kind (and file, for those on source lines): the client's identifier and the session's numbers."""
 
-    def __init__(self, interpreter: Interpreter, sources: Sources) -> None:
+    def __init__(self, interpreter: Interpreter, sources: Sources, places: Places) -> None:
         self._interpreter = interpreter
         self._session = interpreter.session
         self._sources = sources
+        self._places = places
         self._groups: dict[str, list[int]] = {}  # kind and file -> numbers
         self._known: dict[int, tuple[int, str]] = {}  # number -> identifier and kind
         self._next = 1
@@ -199,9 +200,9 @@ class Stops:
     def _data_info(self, arguments: Arguments) -> Message:
         """What can be watched under a name; a null dataId says that nothing can."""
         name = text(arguments, "name")
-        hart = frame_hart(self._session, arguments, self._interpreter.hart)
+        hart, _ = self._places.frame(arguments)
         if arguments.get("variablesReference"):
-            hart, _ = variable_place(self._session, number(arguments, "variablesReference"))
+            hart, _ = self._places.registers(number(arguments, "variablesReference"))
             name = f"${name.removeprefix('$')}"
         if name.strip().startswith("$"):
             return self._register_info(name.strip()[1:], hart)
