@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import capstone
-
 from toolchain.errors import ToolchainError
 from toolchain.image import EXECUTE, Image
 from toolchain.statements import BRANCHES
@@ -42,6 +40,8 @@ class Instruction:
 
 @cache
 def _decoder(bits: int) -> Any:
+    import capstone  # noqa: PLC0415 (when it is needed: it takes longer to load than most commands to start)
+
     mode = capstone.CS_MODE_RISCV64 if bits == 64 else capstone.CS_MODE_RISCV32
     return capstone.Cs(capstone.CS_ARCH_RISCV, mode | capstone.CS_MODE_RISCVC)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An executable image: what to load, and of an ELF also symbols, source lines and path marks."""
 
+from __future__ import annotations
+
 import hashlib
 import struct
 from bisect import bisect_right
@@ -8,19 +10,22 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from elftools.elf.constants import SH_FLAGS
-
-from toolchain.dwarf_line import LineTable
-from toolchain.dwarf_unwind import UnwindRow, UnwindTable
-from toolchain.elf import ElfFile
 from toolchain.errors import ToolchainError
+
+if TYPE_CHECKING:
+    # Imported for files that are ELFs: pyelftools takes longer to load than many a flat image to boot.
+    from toolchain.dwarf_line import LineTable
+    from toolchain.dwarf_unwind import UnwindRow, UnwindTable
+    from toolchain.elf import ElfFile
 
 EXECUTE, WRITE, READ = 1, 2, 4
 NOTE_SECTION = ".note.replug"
 PATH_BEGIN, PATH_END, PATH_STEP, PATH_IS, PATH_VALUE, PATH_THREAD = range(1, 7)
 CODE_GENERATED, CODE_VALUE = 7, 8
 
+_EXECUTABLE_SECTION = 4  # SHF_EXECINSTR
 _KINDS = {"STT_NOTYPE": "label", "STT_OBJECT": "object", "STT_FUNC": "function"}
 
 
@@ -84,7 +89,7 @@ class Image:
     code_notes: tuple[PathMark, ...] = ()
 
     @staticmethod
-    def open(path: Path) -> "Image":
+    def open(path: Path) -> Image:
         """Read an ELF; raises ToolchainError ("FILE: what and where") for all that is no sound one."""
         try:
             data = path.read_bytes()
@@ -93,8 +98,10 @@ class Image:
         return Image.read(data, path)
 
     @staticmethod
-    def read(data: bytes, path: Path) -> "Image":
+    def read(data: bytes, path: Path) -> Image:
         """The same from bytes; `path` only names them in messages."""
+        from toolchain.elf import ElfFile  # noqa: PLC0415
+
         elf = ElfFile(data, str(path))
         if not elf.loads:
             raise elf.error("no segment to load")
@@ -125,7 +132,7 @@ class Image:
         )
 
     @staticmethod
-    def flat(data: bytes, path: Path, sha256: str | None = None) -> "Image":
+    def flat(data: bytes, path: Path, sha256: str | None = None) -> Image:
         """Bytes that name no address: one segment, at 0 until `placed`.
 
         sha256: of the file, where `data` is only what was packed in it.
@@ -147,7 +154,7 @@ class Image:
         """Whether it is no ELF: it goes wherever somebody says."""
         return self._elf is None
 
-    def placed(self, address: int, bits: int, memory_size: int = 0) -> "Image":
+    def placed(self, address: int, bits: int, memory_size: int = 0) -> Image:
         """A flat image at that address, which is its entry too, with zeros up to memory_size bytes."""
         data = self.segments[0].data
         segment = Segment(address, address, data, max(len(data), memory_size), EXECUTE | WRITE | READ)
@@ -208,6 +215,8 @@ class Image:
 
     @cached_property
     def _unwind(self) -> UnwindTable:
+        from toolchain.dwarf_unwind import UnwindTable  # noqa: PLC0415
+
         assert self._elf is not None  # asked for where there is an ELF only
         section = self._elf.section(".eh_frame")
         at = int(section["sh_addr"]) if section is not None else 0
@@ -242,6 +251,8 @@ class Image:
 
     @cached_property
     def _lines(self) -> LineTable:
+        from toolchain.dwarf_line import LineTable  # noqa: PLC0415
+
         assert self._elf is not None  # asked for where there is an ELF only
         content = self._elf.content
         return LineTable(content(".debug_line"), content(".debug_line_str"), content(".debug_str"), self.bits)
@@ -270,7 +281,7 @@ def _check_overlaps(elf: ElfFile) -> None:
 def _symbols(elf: ElfFile) -> tuple[tuple[Symbol, ...], tuple[tuple[int, bool], ...]]:
     found = []
     mapping = []
-    executable = [bool(section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR) for section in elf.sections]
+    executable = [bool(section["sh_flags"] & _EXECUTABLE_SECTION) for section in elf.sections]
     for raw in elf.symbols():
         name, value, section = raw.name, raw["st_value"], raw["st_shndx"]
         kind = _KINDS.get(raw["st_info"]["type"])

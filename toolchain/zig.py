@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Running the compiler of the `ziglang` wheel (clang and lld)."""
 
-import importlib.metadata
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from toolchain.errors import ToolchainError
+from toolchain.installed import installed_version
 
 TIMEOUT_SECONDS = 600
 """A build of ours takes seconds; a compiler that is silent for this long is stuck."""
@@ -19,10 +19,10 @@ TIMEOUT_SECONDS = 600
 @cache
 def zig_version() -> str:
     """Version of the installed `ziglang` wheel, or ToolchainError if there is none."""
-    try:
-        return importlib.metadata.version("ziglang")
-    except importlib.metadata.PackageNotFoundError:
-        raise ToolchainError("the compiler is missing: pip install ziglang") from None
+    version = installed_version("ziglang")
+    if version is None:
+        raise ToolchainError("the compiler is missing: pip install ziglang")
+    return version
 
 
 def default_cache() -> Path:

@@ -6,12 +6,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from emulator.cli import console
-from emulator.cli.boot_trace import BootTrace
 from emulator.cli.common import check_json_target, json_option, quiet_option, say, write_json
 from emulator.cli.device_options import chosen_link
 from emulator.cli.guest import HARTS, our_guest
@@ -32,6 +31,9 @@ from emulator.report import headline, report, symbol
 from emulator.snapshot import SavedMachine, check_target
 from emulator.token import Token
 from toolchain.image import Image
+
+if TYPE_CHECKING:
+    from emulator.cli.boot_trace import BootTrace
 
 _LONGEST_SHOWN_TOKEN = 300
 _PRIVILEGES = {0: "U", 1: "S", 3: "M"}
@@ -197,7 +199,7 @@ def _run(job: _Job) -> int:
         if job.saved is not None:
             job.saved.restore(machine)
         started = time.monotonic()
-        trace = None if job.trace is None else BootTrace(machine, job.trace)
+        trace = None if job.trace is None else _trace(machine, job.trace)
         outcome = _outcome(machine, job, output)
         seconds = time.monotonic() - started
         cut = machine.engine.total_instret if outcome.reason in ("limit", "left") else None
@@ -212,6 +214,12 @@ def _run(job: _Job) -> int:
             write_json(job.json_file, _result(machine, outcome, token, seconds))
         status = outcome.status if job.save_to is None else _save(machine, outcome, job.save_to, job.quiet)
         return min(status, _LARGEST_STATUS)
+
+
+def _trace(machine: Machine, file: str) -> BootTrace:
+    from emulator.cli.boot_trace import BootTrace  # noqa: PLC0415 (all of the reports: only when one is wanted)
+
+    return BootTrace(machine, file)
 
 
 def _save(machine: Machine, outcome: Outcome, path: Path, quiet: bool) -> int:

@@ -4,21 +4,22 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+import guestos
 import toolchain
 from emulator.cli.common import say
 from emulator.engine.build import build_directory, build_engine, make_build_directory
 from emulator.errors import ReplugError
-from guestos import images
 from guestos.sample import SAMPLE_SIZE, sample_text
+from toolchain.installed import installed_version
+
+if TYPE_CHECKING:
+    from guestos.images import Built
 
 HARTS = 4
 # A file smaller than the sample has too few reads of 64 KB for a report, one larger than this does not stay
@@ -35,7 +36,7 @@ class Guest:
     """What was made: the engine's library, the kernel and the disk."""
 
     engine: Path
-    images: images.Built
+    images: Built
     disk: Path
 
 
@@ -46,6 +47,8 @@ def guest_directory() -> Path:
 
 def build_guest(data: Path | None, quiet: bool = False) -> Guest:
     """Make the engine and all images, with `data` (by default our sample text) as /data on the disk."""
+    from guestos.images import build_all  # noqa: PLC0415 (to build, not to boot)
+
     if data is not None and not data.is_file():
         raise ReplugError(f"{data}: {'not a file' if data.exists() else 'no such file'}")
     make_build_directory("guest")
@@ -54,7 +57,7 @@ def build_guest(data: Path | None, quiet: bool = False) -> Guest:
         step("the engine", 0, 1)
         engine = build_engine()
         unfit = data is not None and not SAMPLE_SIZE <= data.stat().st_size <= FITS_IN_CACHE
-        built = images.build_all(
+        built = build_all(
             guest_directory(),
             step,
             data=data if data is not None else sample_text(),
@@ -77,8 +80,8 @@ def our_guest(quiet: bool = False) -> tuple[Path, Path]:
 
 def _sources_digest() -> str:
     """Of all that the guest's images are made of: its sources, and what makes images of them."""
-    digest = hashlib.sha256(importlib.metadata.version("ziglang").encode())
-    for top in (images.GUESTOS, Path(toolchain.__file__).parent):
+    digest = hashlib.sha256(str(installed_version("ziglang")).encode())
+    for top in (Path(guestos.__file__).parent, Path(toolchain.__file__).parent):
         for path in sorted(top.rglob("*")):
             if path.is_file() and path.suffix in _SOURCES:
                 digest.update(f"{path.relative_to(top)} {path.stat().st_size} ".encode())
@@ -103,10 +106,19 @@ def _is_of_these_sources() -> bool:
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Step]:
     """A display of the steps on stderr: a bar on a terminal, else a line a step."""
-    console = Console(stderr=True)
     if quiet:
         yield lambda _what, _done, _steps: None
         return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda what, done, steps: say(f"building {what}") if done < steps else None
         return

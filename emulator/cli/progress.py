@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
-
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from emulator.cli.console import Output
 from emulator.machine import Machine
 from emulator.report import symbol
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
 
 SILENCE = 2.0
 """Seconds without output after which the line comes."""
@@ -32,8 +34,7 @@ class Progress:
         self._machine = machine
         self._output = output
         self._hint = hint
-        self._console = Console(stderr=True)
-        self._on = not quiet and self._console.is_terminal
+        self._on = not quiet and sys.stderr.isatty()
         self._live: Live | None = None
         self._seen = output.count
         self._since = self._drawn = time.monotonic()
@@ -61,7 +62,10 @@ class Progress:
             return
         text = self._text(now)
         if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            from rich.console import Console  # noqa: PLC0415
+            from rich.live import Live  # noqa: PLC0415
+
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
             self._live.start()
         self._live.update(text, refresh=True)
 
@@ -72,6 +76,8 @@ class Progress:
         self._instructions, self._drawn = done, now
         address = engine.get_pc(0)
         where = symbol(self._machine, address) or f"{address:#x}"
+        from rich.text import Text  # noqa: PLC0415
+
         text = f"replug: {done:,} instructions, {speed:,.0f} MIPS{self._hint}, hart 0 at {where}"
         return Text(text, style="dim", no_wrap=True, overflow="ellipsis")
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import tomllib
 from pathlib import Path
 
 
 def version() -> str:
     """Of the installed package, or of the checkout that this file is in."""
+    import importlib.metadata  # noqa: PLC0415 (both take long to load, and few ask)
+    import tomllib  # noqa: PLC0415
+
     try:
         return importlib.metadata.version("replug")
     except importlib.metadata.PackageNotFoundError:

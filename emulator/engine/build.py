@@ -9,7 +9,6 @@ changed and several checkouts or versions never disturb each other.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import subprocess
@@ -17,7 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import _cffi_backend
+
 from emulator.errors import ReplugError
+from toolchain.installed import installed_version
 
 _HERE = Path(__file__).resolve().parent
 _ELSEWHERE = "REPLUG_BUILD=FOLDER names another place"
@@ -92,20 +94,26 @@ def _fingerprint(sources: Path, flags: tuple[str, ...]) -> str:
         digest.update(path.read_bytes())
     digest.update(" ".join(flags).encode())
     for package in ("unicorn", "ziglang"):
-        digest.update(importlib.metadata.version(package).encode())
+        digest.update(str(installed_version(package)).encode())
     return digest.hexdigest()[:16]
 
 
 def build_engine() -> Path:
-    """The engine's shared library, compiled if it is not there yet.
+    """The engine's shared library, compiled if it is not there yet; and `bindings_of` it.
 
     Raises ReplugError with the compiler's own words when it does not compile.
     """
     library = unicorn_library()
     sources, flags = engine_sources(), engine_flags()
     target = build_directory() / "engine" / f"replug-engine-{_fingerprint(sources, flags)}.so"
-    if target.is_file():
-        return target
+    if not target.is_file():
+        _compile(library, sources, flags, target)
+    if not bindings_of(target).is_file():
+        _build_bindings(bindings_of(target))
+    return target
+
+
+def _compile(library: Path, sources: Path, flags: tuple[str, ...], target: Path) -> None:
     make_build_directory("engine")
     cache = build_directory() / "zig-cache"
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
@@ -123,4 +131,23 @@ def build_engine() -> Path:
         if done.returncode != 0:
             raise ReplugError(f"the engine does not compile:\n{done.stderr.strip()}")
         output.replace(target)
-    return target
+
+
+def bindings_of(library: Path) -> Path:
+    """A Python module beside an engine's library: what cffi has to know of it."""
+    return library.with_name(f"{library.stem}-cffi-{_cffi_backend.__version__}.py")
+
+
+def _build_bindings(target: Path) -> None:
+    """cffi would read it from `replug.h` at each start, by a parser of C in Python."""
+    import cffi  # noqa: PLC0415 (see above)
+    from cffi.recompiler import make_py_source  # noqa: PLC0415
+
+    text = (engine_sources() / "replug.h").read_text()
+    ffi = cffi.FFI()
+    ffi.cdef(text.split("/* cffi begin */")[1].split("/* cffi end */")[0])
+    make_build_directory("engine")
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        output = Path(scratch) / target.name
+        make_py_source(ffi, "engine", str(output))
+        output.replace(target)

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from struct import Struct
 from typing import Any
 
-import cffi
-
-from emulator.engine.build import build_engine, engine_sources
+from emulator.engine.build import bindings_of, build_engine
 from emulator.engine.debugging import EngineDebugging
 from emulator.engine.devices import EngineDevices
 from emulator.engine.records import (
@@ -39,24 +39,18 @@ MAX_MODELS = 6
 EVENT = Struct(f"<3Q{MAX_MODELS}Q3I4x")  # replug_event
 
 
-def _declarations() -> str:
-    text = (engine_sources() / "replug.h").read_text()
-    return text.split("/* cffi begin */")[1].split("/* cffi end */")[0]
-
-
-_loaded: list[tuple[cffi.FFI, Any]] = []
-
-
-def _load() -> tuple[cffi.FFI, Any]:
-    if not _loaded:
-        ffi = cffi.FFI()
-        ffi.cdef(_declarations())
-        path = build_engine()
-        try:
-            _loaded.append((ffi, ffi.dlopen(str(path))))
-        except OSError as error:
-            raise ReplugError(f"{path}: the engine cannot be loaded: {error}") from error
-    return _loaded[0]
+@cache
+def _load() -> tuple[Any, Any]:
+    """cffi's object, and the library."""
+    path = build_engine()
+    spec = importlib.util.spec_from_file_location("engine", bindings_of(path))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        return module.ffi, module.ffi.dlopen(str(path))
+    except OSError as error:
+        raise ReplugError(f"{path}: the engine cannot be loaded: {error}") from error
 
 
 def unicorn_version() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from planted_bugs import BUGS, Bug
 
-from emulator.engine.build import build_engine, engine_sources
+from emulator.engine.build import bindings_of, build_engine, engine_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PYTEST_FAILED = 1
@@ -58,6 +58,7 @@ class Engines:
             )  # fmt: skip
         finally:
             library.unlink()
+            bindings_of(library).unlink()
 
 
 @pytest.fixture(scope="module")
