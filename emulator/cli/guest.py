@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from guestos.images import Built
 
 HARTS = 4
+SOURCES = Path(guestos.__file__).parent
 # A file smaller than the sample has too few reads of 64 KB for a report, one larger than this does not stay
 # in the guest's buffer cache (512 blocks of 4096 bytes): then the sample is read as well.
 FITS_IN_CACHE = 3 << 19
 
-_SOURCES = (".S", ".c", ".h", ".inc", ".ld", ".py")
+_SUFFIXES = (".S", ".c", ".h", ".inc", ".ld", ".py")
 
 Step = Callable[[str, int, int], None]
 
@@ -81,9 +82,9 @@ def our_guest(quiet: bool = False) -> tuple[Path, Path]:
 def _sources_digest() -> str:
     """Of all that the guest's images are made of: its sources, and what makes images of them."""
     digest = hashlib.sha256(str(installed_version("ziglang")).encode())
-    for top in (Path(guestos.__file__).parent, Path(toolchain.__file__).parent):
+    for top in (SOURCES, Path(toolchain.__file__).parent):
         for path in sorted(top.rglob("*")):
-            if path.is_file() and path.suffix in _SOURCES:
+            if path.is_file() and path.suffix in _SUFFIXES:
                 digest.update(f"{path.relative_to(top)} {path.stat().st_size} ".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -19,7 +19,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     top.mkdir()
     (top / "kernel.S").write_text("nop\n")
     monkeypatch.setenv("REPLUG_BUILD", str(tmp_path / "build"))
-    monkeypatch.setattr(images, "GUESTOS", top)
+    monkeypatch.setattr(guest, "SOURCES", top)
     monkeypatch.setattr(guest, "build_engine", lambda: tmp_path / "engine.so")
     monkeypatch.setattr(guest, "sample_text", lambda: b"")
 
