@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small client of the Debug Adapter Protocol, and `replug debug --dap` in a process of its own."""
+"""A small client of the Debug Adapter Protocol, and `replug debug --dap` in a process of its own.
 
+With the environment variable REPLUG_DAP_SCHEMA=debugAdapterProtocol.json (the protocol's own schema, of its
+public repository) and the package jsonschema, each message that comes is checked against it.
+"""
+
+import importlib
 import json
+import os
 import re
 import socket
 import subprocess
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -98,6 +105,8 @@ class Client:
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
         message: Message = json.loads(self._file.read(length))
+        if "REPLUG_DAP_SCHEMA" in os.environ:
+            _check(message, json.loads(Path(os.environ["REPLUG_DAP_SCHEMA"]).read_text()))
         return message
 
     def answer(self, number: int) -> Message:
@@ -146,3 +155,13 @@ class Client:
         """Where a hart is."""
         frame: Message = self.ask("stackTrace", threadId=thread)["stackFrames"][0]
         return frame
+
+
+def _check(message: Message, schema: Message) -> None:
+    """By the protocol's definition of this event or response, which may leave nothing out."""
+    name = message["event"] if message["type"] == "event" else message["command"]
+    kind = f"{name[0].upper()}{name[1:]}{message['type'].capitalize()}"
+    if not message.get("success", True):
+        kind = "ErrorResponse"
+    schema["$ref"] = f"#/definitions/{kind}"
+    importlib.import_module("jsonschema").Draft4Validator(schema).validate(message)

@@ -163,6 +163,8 @@ def _at(client: Client, symbol: str) -> int:
 
 
 def test_modules_callers_and_what_trapped_last(client: Client, program: Path) -> None:
+    (source,) = client.ask("loadedSources")["sources"]
+    assert Path(source["path"]) == program.with_suffix(".s").resolve()
     modules = client.ask("modules")["modules"]
     assert [Path(each["path"]) for each in modules] == [program.resolve()]
     client.ask("setFunctionBreakpoints", breakpoints=[{"name": "leaf", "condition": "hart == 1"}])
@@ -208,6 +210,52 @@ def test_steps_by_lines_and_instructions_in_both_directions(client: Client, prog
     other = client.value("$s3", 2)
     stop = client.go("stepIn", thread=2, granularity="instruction")
     assert stop["threadId"] == 2 and client.value("$s3", 2) - other in (0, 1)
+
+
+def test_jumps_to_a_line_and_to_where_a_function_was_entered(client: Client, program: Path) -> None:
+    source = {"path": str(program.with_suffix(".s"))}
+    call, behind = _line(program, "call"), _line(program, "behind")
+    client.ask(
+        "setFunctionBreakpoints",
+        breakpoints=[{"name": "leaf", "condition": "$s1 == 3 && hart == 0"}],
+    )
+    client.go("continue")
+    client.go("next")
+    leaf, caller = client.ask("stackTrace", threadId=1)["stackFrames"]
+    assert leaf["line"] == _line(program, "leaf") + 1 and caller["line"] == call
+    before = client.value("instructions")
+    client.ask("restartFrame", frameId=leaf["id"])
+    assert client.event("stopped")["reason"] == "step"
+    assert client.frame()["line"] == _line(program, "leaf") and client.value("instructions") < before
+    client.ask("restartFrame", frameId=client.frame()["id"])  # it is there already
+    client.event("stopped")
+    assert client.value("$s1") == 3 and client.frame()["line"] == _line(program, "leaf")
+    client.ask("setFunctionBreakpoints", breakpoints=[])
+    (target,) = client.ask("gotoTargets", source=source, line=behind)["targets"]
+    assert target["line"] == behind
+    client.ask("goto", threadId=1, targetId=target["id"])
+    assert client.event("stopped")["reason"] == "goto" and client.frame()["line"] == behind
+    with pytest.raises(Refused, match="there is none"):
+        client.ask("goto", threadId=1, targetId=target["id"] + 1)
+    with pytest.raises(Refused, match="frame 200 of hart 0"):
+        client.ask("restartFrame", frameId=201)
+
+
+def test_edits_say_that_what_is_shown_is_old(program: Path) -> None:
+    with Server(str(program)) as server, Client(server.port) as client:
+        client.ask("initialize", supportsInvalidatedEvent=True)
+        client.event("initialized")
+        client.ask("attach")
+        client.ask("configurationDone")
+        client.event("stopped")
+        client.ask("setVariable", variablesReference=1, name="sp", value="0x1000")
+        assert client.event("invalidated") == {"areas": ["all"]}
+        client.ask("evaluate", expression="set $a0 = 5", context="repl")
+        client.event("invalidated")
+        client.ask("evaluate", expression="$a0 + 1", context="watch")
+        client.ask("evaluate", expression="info harts", context="repl")
+        client.ask("threads")
+        assert not client.events
 
 
 def test_data_breakpoints_and_back(client: Client) -> None:

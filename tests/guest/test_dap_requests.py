@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.adapter import CAPABILITIES, Adapter
+from emulator.debug.dap.progress import Progress
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
@@ -39,7 +40,7 @@ _NAMES = st.sampled_from(
      "line", "instructionReference", "condition", "hitCondition", "dataId", "accessType", "granularity",
      "start",
      "levels", "startFrame", "text", "column", "bytes", "sourceRoots", "stopOnEntry", "symbolFiles",
-     "endLine", "filter", "logMessage", "startModule", "moduleCount"]
+     "endLine", "targetId", "progressId", "filter", "logMessage", "startModule", "moduleCount"]
 )  # fmt: skip
 _GOOD: dict[str, dict[str, object]] = {
     "stackTrace": {"threadId": 1, "startFrame": 0, "levels": 1},
@@ -62,6 +63,9 @@ _GOOD: dict[str, dict[str, object]] = {
     "next": {"threadId": 1, "granularity": "line"},
     "stepBack": {"threadId": 2, "granularity": "instruction"},
     "completions": {"text": "p lea", "column": 6},
+    "gotoTargets": {"source": {"path": "x.s"}, "line": 2},
+    "restartFrame": {"frameId": 1},
+    "cancel": {"progressId": "progress 1"},
 }
 _ARGUMENTS = st.recursive(
     st.dictionaries(_NAMES, _SIMPLE, max_size=6),
@@ -97,14 +101,14 @@ def test_any_request_is_answered_or_refused(adapter: Adapter, data: st.DataObjec
     else:
         json.dumps(body)
     adapter.after_response()
-    adapter.resume = None
+    adapter.moves.resume = None
 
 
 def test_the_good_ones_are_good(adapter: Adapter) -> None:
     for command, arguments in _GOOD.items():
         if "source" not in arguments:
             adapter.handle({"command": command, "arguments": arguments})
-            adapter.resume = None
+            adapter.moves.resume = None
 
 
 def test_what_is_announced_is_there(adapter: Adapter) -> None:
@@ -123,6 +127,51 @@ def test_what_is_announced_is_there(adapter: Adapter) -> None:
         "supportsDisassembleRequest": "disassemble",
         "supportsRestartRequest": "restart",
         "supportsTerminateRequest": "terminate",
+        "supportsGotoTargetsRequest": "goto",
+        "supportsRestartFrame": "restartFrame",
+        "supportsCancelRequest": "cancel",
+        "supportsLoadedSourcesRequest": "loadedSources",
+        "supportsExceptionInfoRequest": "exceptionInfo",
+        "supportsModulesRequest": "modules",
     }
     for capability, command in needed.items():
         assert CAPABILITIES.get(capability) is True and command in adapter.table
+
+
+def test_what_takes_long_is_shown_and_can_be_cancelled() -> None:
+    told: list[tuple[str, Any]] = []
+    now = 0.0
+    progress = Progress(lambda name, body: told.append((name, body)), lambda: now)
+    progress.is_wanted = True
+    progress.begin("Going back")
+    progress.tick("here")
+    progress.end()
+    assert not told  # it was quick
+    progress.begin("Going back")
+    for now in (0.5, 2.0, 2.5, 3.5):
+        progress.tick(f"at {now}")
+    progress.end()
+    progress.tick("at the end")
+    progress.end()
+    assert [name for name, _ in told] == ["progressStart", "progressUpdate", "progressEnd"]
+    assert told[0][1] == {
+        "progressId": progress.identifier, "message": "at 2.0", "title": "Going back", "cancellable": True
+    }  # fmt: skip
+    assert all(body["progressId"] == progress.identifier for _, body in told)
+    progress.is_wanted = False
+    progress.begin("Going back")
+    now = 9.0
+    progress.tick("here")
+    assert len(told) == 3
+
+
+def test_only_what_runs_is_cancelled(adapter: Adapter) -> None:
+    for running, identifier, pauses in (
+        (False, adapter.progress.identifier, False),
+        (True, "another", False),
+        (True, adapter.progress.identifier, True),
+    ):
+        adapter.running, adapter.moves.pausing = running, False
+        adapter.handle({"command": "cancel", "arguments": {"progressId": identifier}})
+        assert adapter.moves.pausing is pauses
+    adapter.running = adapter.moves.pausing = False

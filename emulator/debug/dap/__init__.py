@@ -3,7 +3,9 @@
 
 messages.py framing: Content-Length and JSON
 server.py   listening, one client after the other, and answering while the machine runs
-adapter.py  the table from a request's name to its handler; the life of a session; running and stepping
+adapter.py  the table from a request's name to its handler; the life of a session
+moves.py    running, stepping and jumping
+progress.py what takes long
 arguments.py  reading what requests bring along
 stops.py    breakpoints of all kinds
 harts.py    threads, frames, what trapped last, modules

@@ -2,7 +2,7 @@
 """What each request does: one table from its name to a handler.
 
 A handler gets the request's arguments and gives the body of the response, or raises ReplugError. What lets
-the machine run is left in `resume`, for the server to do once the response is sent.
+the machine run is left in `moves`, for the server to do once the response is sent.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emulator.debug.commands.interpreter import Interpreter
-from emulator.debug.commands.moving import back_over, back_to_line, into, leave_line, out, over
 from emulator.debug.dap.arguments import Arguments, flag, text
 from emulator.debug.dap.expressions import Expressions
 from emulator.debug.dap.harts import Harts
 from emulator.debug.dap.memory import Memory
 from emulator.debug.dap.messages import Message
+from emulator.debug.dap.moves import Moves
 from emulator.debug.dap.places import Places
+from emulator.debug.dap.progress import Progress
 from emulator.debug.dap.sources import Sources, resolve
 from emulator.debug.dap.stops import Stops
 from emulator.debug.dap.variables import Variables
@@ -26,7 +27,6 @@ from emulator.errors import ReplugError
 
 Handler = Callable[[Arguments], Message | None]
 Event = Callable[[str, Message | None], None]
-Move = Callable[[], Stop]
 
 CAPABILITIES: Message = {
     "supportsConfigurationDoneRequest": True,
@@ -50,7 +50,11 @@ CAPABILITIES: Message = {
     "supportsReadMemoryRequest": True,
     "supportsWriteMemoryRequest": True,
     "supportsDisassembleRequest": True,
+    "supportsGotoTargetsRequest": True,
+    "supportsRestartFrame": True,
     "supportsRestartRequest": True,
+    "supportsCancelRequest": True,
+    "supportsLoadedSourcesRequest": True,
     "supportsTerminateRequest": True,
     "supportTerminateDebuggee": True,
     "supportSuspendDebuggee": True,
@@ -76,6 +80,9 @@ class Adapter:
         self._sources.roots = list(roots or [])
         self._roots = list(self._sources.roots)
         self._places = Places(interpreter)
+        self.moves = Moves(interpreter, self._sources, self._places, self._ended)
+        """What requests have asked to be run."""
+        self.progress = Progress(event)
         self._stops = Stops(interpreter, self._sources, self._places)
         self._harts = Harts(interpreter, self._sources, self._places)
         variables = Variables(interpreter, self._places)
@@ -87,12 +94,7 @@ class Adapter:
         self._stop_at_exit = True
         self._launched = False
         self._started = self._configured = False
-        self.resume: Move | None = None
-        """What a request has asked to be run."""
-        self.waits_for_input = False
-        """Whether what runs goes on waiting when no hart can do anything (or is a step, that gives up)."""
-        self.pausing = False
-        """The client wants it to stop."""
+        self._knows_invalidated = False
         self.running = False
         """The request comes while the machine runs."""
         self.gone = False
@@ -111,13 +113,10 @@ class Adapter:
             "restart": self._restart,
             "pause": self._pause,
             "threads": lambda _arguments: self._harts.threads(self.running),
-            "continue": self._continue,
-            "reverseContinue": self._reverse_continue,
-            "next": lambda arguments: self._step(arguments, lambda: over(self._interpreter)),
-            "stepIn": self._step_in,
-            "stepOut": self._step_out,
-            "stepBack": self._step_back,
+            "goto": self._goto,
+            "cancel": self._cancel,
             "evaluate": self._evaluate,
+            **self.moves.table,
             **self._stops.table,
             **self._harts.table,
             **variables.table,
@@ -139,7 +138,12 @@ class Adapter:
             arguments = {}
         if not isinstance(arguments, dict):
             raise ReplugError(f"{command}: `arguments` has to be an object")
-        return self.table[command](arguments)
+        before, position = self._session.stop, self._session.position
+        try:
+            return self.table[command](arguments)
+        finally:
+            if self._session.stop is not before and self._session.position == position:
+                self._edited(command)
 
     def after_response(self) -> None:
         """Send the events that belong behind the response."""
@@ -170,6 +174,20 @@ class Adapter:
         status = stop.outcome.status if stop.outcome is not None else 0
         self._later += [("exited", {"exitCode": status}), ("terminated", None)]
 
+    def _stands(self, reason: str, hart: int, **more: str) -> None:
+        """Tell, behind the response, that the machine stands."""
+        body = {"reason": reason, "threadId": hart + 1, "allThreadsStopped": True} | more
+        self._later.append(("stopped", body))
+
+    def _edited(self, command: str) -> None:
+        """The state was changed: all that the client shows may be another, such as the stack by a new sp."""
+        if any(name == "stopped" for name, _ in self._later):
+            return
+        if self._knows_invalidated:
+            self._later.append(("invalidated", {"areas": ["all"]}))
+        elif command == "evaluate":
+            self._stands("goto", self._interpreter.hart)
+
     def _remark(self, message: str) -> None:
         self._event("output", {"category": "console", "output": f"{message}\n"})
 
@@ -180,6 +198,8 @@ class Adapter:
             raise ReplugError("lines and columns are counted from 1 here")
         if text(arguments, "pathFormat", "path") != "path":
             raise ReplugError("source files are named by paths here, not by URIs")
+        self._knows_invalidated = flag(arguments, "supportsInvalidatedEvent", False)
+        self.progress.is_wanted = flag(arguments, "supportsProgressReporting", False)
         self._later.append(("initialized", None))
         return CAPABILITIES
 
@@ -217,11 +237,9 @@ class Adapter:
         if not (self._started and self._configured):
             return
         if self._stop_on_entry:
-            hart = self._session.stop.hart
-            body = {"reason": "entry", "threadId": hart + 1, "allThreadsStopped": True}
-            self._later.append(("stopped", body))
+            self._stands("entry", self._session.stop.hart)
         else:
-            self._run(self._session.run, waits=True)
+            self.moves.begin(self._session.run, waits=True)
 
     def _disconnect(self, arguments: Arguments) -> None:
         if flag(arguments, "terminateDebuggee", self._launched):
@@ -231,84 +249,29 @@ class Adapter:
 
     def _terminate(self, _arguments: Arguments) -> None:
         self._later.append(("terminated", None))
-        self.pausing = True  # it stands, until the client disconnects
+        self.moves.pausing = True  # it stands, until the client disconnects
         self._launched = True
 
     def _restart(self, _arguments: Arguments) -> None:
         self._session.goto(0)
         if self._stop_on_entry:
-            body = {"reason": "entry", "threadId": self._session.stop.hart + 1, "allThreadsStopped": True}
-            self._later.append(("stopped", body))
+            self._stands("entry", self._session.stop.hart)
         else:
-            self._run(self._session.run, waits=True)
-
-    # --- running ---
-
-    def _run(self, move: Move, *, waits: bool = False) -> None:
-        self.resume, self.waits_for_input, self.pausing = move, waits, False
+            self.moves.begin(self._session.run, waits=True)
 
     def _pause(self, _arguments: Arguments) -> None:
         if self.running:
-            self.pausing = True
+            self.moves.pausing = True
         else:
-            self._later.append(
-                (
-                    "stopped",
-                    {"reason": "pause", "threadId": self._interpreter.hart + 1, "allThreadsStopped": True},
-                )
-            )
+            self._stands("pause", self._interpreter.hart)
 
-    def _continue(self, _arguments: Arguments) -> Message:
-        stop = self._session.stop
-        if stop.kind is StopKind.EXIT and stop.position == self._session.position:
-            self._ended(stop)  # there is nothing in front of it
-        else:
-            self._run(self._session.run, waits=True)
-        return {"allThreadsContinued": True}
+    def _cancel(self, arguments: Arguments) -> None:
+        """What the client shows the progress of is paused; other requests are answered at once anyway."""
+        if self.running and text(arguments, "progressId", "") == self.progress.identifier:
+            self.moves.pausing = True
 
-    def _reverse_continue(self, _arguments: Arguments) -> None:
-        self._run(self._session.reverse)
-
-    def _select(self, arguments: Arguments) -> None:
-        self._interpreter.hart = self._places.hart(arguments)
-
-    def _step(
-        self, arguments: Arguments, move: Move, lines: Callable[[Interpreter, Move], Stop] = leave_line
-    ) -> None:
-        """By instructions, or until another line; a pause that is asked for ends it, too."""
-        self._select(arguments)
-        kind = text(arguments, "granularity", "statement")
-        if kind not in ("statement", "line", "instruction"):
-            raise ReplugError(f"granularity {kind}: statement, line and instruction are known")
-        if kind == "instruction":
-            self._run(move)
-            return
-
-        def once() -> Stop:
-            stop = move()
-            if stop.kind is StopKind.STEP and self.pausing:
-                return Stop(StopKind.PAUSED, stop.position, stop.hart)
-            return stop
-
-        self._run(lambda: lines(self._interpreter, once))
-
-    def _step_in(self, arguments: Arguments) -> None:
-        hart = self._places.hart(arguments)
-        if text(arguments, "granularity", "statement") == "instruction":  # into traps, too
-            self._step(arguments, lambda: self._session.step_hart(hart))
-        else:
-            self._step(arguments, lambda: into(self._interpreter))
-
-    def _step_back(self, arguments: Arguments) -> None:
-        hart = self._places.hart(arguments)
-        if text(arguments, "granularity", "statement") == "instruction":
-            self._step(arguments, lambda: self._session.reverse_step_hart(hart))
-        else:
-            self._step(arguments, lambda: back_over(self._interpreter), back_to_line)
-
-    def _step_out(self, arguments: Arguments) -> None:
-        self._select(arguments)
-        self._run(lambda: out(self._interpreter))
+    def _goto(self, arguments: Arguments) -> None:
+        self._stands("goto", self.moves.goto(arguments))
 
     # --- the console of the debugger ---
 
@@ -320,21 +283,12 @@ class Adapter:
         self._places.select(arguments)
         if not self._interpreter.knows(line):
             return self._expressions.evaluate(arguments)
-        before, position = self._session.stop, self._session.position
-        self.pausing = False
+        position = self._session.position
+        self.moves.pausing = False
+        self.progress.begin(line)
         said = self._interpreter.captured(line)
+        self.progress.end()
         self._sources.forget()
-        if self._session.position != position or self._session.stop is not before:
-            stop = self._session.stop
-            self._later.append(
-                (
-                    "stopped",
-                    {
-                        "reason": "goto",
-                        "description": line,
-                        "threadId": stop.hart + 1,
-                        "allThreadsStopped": True,
-                    },
-                )
-            )
+        if self._session.position != position:
+            self._stands("goto", self._session.stop.hart, description=line)
         return {"result": said.rstrip("\n"), "variablesReference": 0}

@@ -31,6 +31,7 @@ class Harts:
         self.table: dict[str, Callable[[Arguments], Message | None]] = {
             "stackTrace": self._stack,
             "modules": self._modules,
+            "loadedSources": lambda _arguments: {"sources": sources.all()},
             "exceptionInfo": self._exception,
         }
 

@@ -23,7 +23,7 @@ from emulator.errors import ReplugError
 
 _TICK = 0.1  # seconds between two looks at what cannot be waited for
 _PATIENCE = 10.0  # seconds for a client to take what is sent
-_ANY_TIME = ("pause", "threads", "disconnect", "terminate")
+_ANY_TIME = ("pause", "cancel", "threads", "disconnect", "terminate")
 _WHILE_LIVE = (
     "setBreakpoints",
     "setFunctionBreakpoints",
@@ -125,7 +125,7 @@ class DapServer:
                 self._check()
                 continue
             self._answer(adapter, self._waiting.pop(0))
-            if adapter.resume is not None:
+            if adapter.moves.resume is not None:
                 self._run(adapter)
 
     def _answer(self, adapter: Adapter, request: Message, refusal: str | None = None) -> None:
@@ -154,11 +154,13 @@ class DapServer:
 
     def _run(self, adapter: Adapter) -> None:
         """Let the machine run as it was asked for, and tell why it stopped."""
-        assert adapter.resume is not None
-        resume, adapter.resume = adapter.resume, None
+        moves = adapter.moves
+        resume, moves.resume = moves.resume, None
+        assert resume is not None
+        adapter.progress.begin(moves.title)
         try:
             stop = resume()
-            while stop.kind is StopKind.IDLE and adapter.waits_for_input and not self._is_to_stop(adapter):
+            while stop.kind is StopKind.IDLE and moves.waits_for_input and not self._is_to_stop(adapter):
                 self._flush_console()
                 self._receive(_TICK)  # nothing can happen but input, or that somebody wants to look
                 self._is_idle = True
@@ -169,15 +171,16 @@ class DapServer:
         except ReplugError as error:
             self._event("output", {"category": "stderr", "output": f"{error}\n"})
             stop = replace(self._session.stop, kind=StopKind.PAUSED)
+        adapter.progress.end()
         self._flush_console()
-        if stop.kind is StopKind.IDLE and adapter.pausing:
+        if stop.kind is StopKind.IDLE and moves.pausing:
             stop = replace(stop, kind=StopKind.PAUSED)
-        adapter.pausing = False
+        moves.pausing = False
         if not (adapter.gone or adapter.killed or self._vanished):
             adapter.tell(stop)
 
     def _is_to_stop(self, adapter: Adapter) -> bool:
-        return adapter.pausing or adapter.gone or adapter.killed or self._vanished
+        return adapter.moves.pausing or adapter.gone or adapter.killed or self._vanished
 
     def _look(self) -> None:
         """While the machine runs: has the client something to say?"""
@@ -185,6 +188,7 @@ class DapServer:
         assert adapter is not None
         self._check()
         self._flush_console()
+        adapter.progress.tick(f"at instruction {self._session.position.instructions:,}")
         self._receive(0)
         kept: list[Message] = []
         waiting, self._waiting = self._waiting, []

@@ -50,6 +50,11 @@ class Sources:
             else {"name": name, "path": str(path)}
         )
 
+    def all(self) -> list[dict[str, Any]]:
+        """All that the program comes from."""
+        self._read()
+        return [self.described(file) for file in sorted(self._rows)]
+
     # --- lines ---
 
     def addresses(self, path: str, line: int) -> tuple[int, list[int]]:
