@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from emulator.cli import console
 from emulator.cli.boot import _prepare, boot
 from emulator.cli.common import say
 from emulator.cli.debug_console import ConsoleKeys
+from emulator.cli.debug_lines import execute_files, read_commands
 from emulator.cli.signals import Signals
 from emulator.cycles.models import IDEAL
 from emulator.cycles.paths import PathWatch
@@ -24,6 +24,7 @@ from emulator.debug.commands.interpreter import Interpreter, QuitError
 from emulator.debug.commands.registry import command
 from emulator.debug.dap.server import DapServer
 from emulator.debug.gdb.server import GdbServer, parse_address
+from emulator.debug.recall import Recall, file_of_user
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
 from emulator.debug.tui.work import Feed
@@ -33,7 +34,6 @@ from emulator.machine import Machine
 from emulator.replay import replay
 
 _NOT_OURS = ("max_instructions", "check_determinism", "save_snapshot", "from_snapshot", "trace", "json_file")
-_PROMPT = "(replug) "
 
 
 def _boot_options() -> list[click.Parameter]:
@@ -82,7 +82,9 @@ def debug(
       continue
       reverse-stepi' | replug debug --batch
 
-    Exit status: 0; 2 when something cannot be run, or an error ended a batch.
+    What is typed is kept for the next time (REPLUG_HISTORY= in the environment: it is not).
+
+    Exit status: 0; 2 when something cannot be run, or an error ended a batch; 130 or 143 when a signal did.
     """
     if isa == "help":
         click.echo(isa_help())
@@ -103,16 +105,14 @@ def debug(
             session.connect(job.link)
         interpreter = Interpreter(session, Symbols(session.machine.image), click.echo)
         try:
-            for file in files:
-                with _interruptible(session, signals):
-                    interpreter.source(Path(file))
+            execute_files(interpreter, signals, files, goes_on=not batch and console.stdin_is_terminal())
             if address is not None:
                 server = _gdb if dap is None else _dap
                 server(interpreter, address, signals, quiet, listeners)
-            elif not (batch or plain or files) and _has_screen():
+            elif not (batch or plain) and _has_screen():
                 _show(interpreter, signals, listeners)
             elif not (batch and files):
-                _read_commands(interpreter, signals, batch)
+                read_commands(interpreter, signals, batch=batch)
         except QuitError:
             pass
     return 0
@@ -136,7 +136,15 @@ def _show(interpreter: Interpreter, signals: Signals, listeners: list[Callable[[
     app_of = import_module("emulator.debug.tui.app").DebuggerApp
     printed = Feed()
     listeners[:] = [printed]  # nothing but the application writes to the screen
-    app = app_of(interpreter, printed, signals.check)
+
+    def check() -> None:
+        try:
+            signals.check()
+        except KeyboardInterrupt:
+            signals.forget()
+            raise
+
+    app = app_of(interpreter, printed, Recall(file_of_user()), check)
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)
@@ -197,43 +205,6 @@ def _gdb(
 
 
 # --- commands ---
-
-
-@contextmanager
-def _interruptible(session: DebugSession, signals: Signals) -> Iterator[None]:
-    """Ctrl-C stops what runs; other signals end the program."""
-
-    def look() -> None:
-        try:
-            signals.check()
-        except KeyboardInterrupt:
-            session.pause()
-
-    session.look = look
-    yield
-    session.look = lambda: None
-
-
-def _read_commands(interpreter: Interpreter, signals: Signals, batch: bool) -> None:
-    interactive = not batch and sys.stdin.isatty()
-    if interactive:
-        interpreter.say(interpreter.where(0))
-    last = ""
-    while True:
-        if interactive:
-            click.echo(_PROMPT, nl=False)
-        line = sys.stdin.readline()
-        if not line:
-            return
-        line = line.strip() or (last if interactive else "")  # Return: the same again
-        last = line
-        try:
-            with _interruptible(interpreter.session, signals):
-                interpreter.execute(line)
-        except ReplugError as error:
-            if batch:
-                raise
-            click.echo(f"error: {error}")
 
 
 @command(

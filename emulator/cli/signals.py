@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from types import FrameType, TracebackType
 from typing import Any
@@ -46,6 +47,12 @@ class Signals:
         self._came = self._came or number
         with contextlib.suppress(BlockingIOError):  # full: whoever waits is awake
             os.write(self._writer, b"!")
+
+    def forget(self) -> None:
+        """What came has been dealt with: the next one counts anew."""
+        self._came = 0
+        while select.select([self.descriptor], [], [], 0)[0]:
+            os.read(self.descriptor, 4096)
 
     def check(self) -> None:
         """KeyboardInterrupt after Ctrl-C, SystemExit with the usual status after another signal."""

@@ -8,5 +8,6 @@ timeline.py     what came to the machine from outside, to be repeated when the p
 history.py      checkpoints, few enough to fit in memory, and close enough to be quick
 breakpoints.py  breakpoints and watchpoints, as the user sets them and as the engine has them
 registers.py    registers by name
+recall.py       what users have typed before
 symbols.py      symbols and source lines of several ELFs
 """

@@ -15,9 +15,9 @@ Replug = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
 def environment() -> dict[str, str]:
-    """The test's own, with the project importable from anywhere."""
+    """The test's own, with the project importable from anywhere; what is typed is not kept."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "REPLUG_HISTORY": ""}
 
 
 def one_line(done: "subprocess.CompletedProcess[bytes]") -> str:

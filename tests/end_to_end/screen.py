@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from emulator import MachineOptions
 from emulator.debug.commands.interpreter import Interpreter
+from emulator.debug.recall import Recall
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
 from emulator.debug.tui.app import DebuggerApp
@@ -48,7 +49,16 @@ PROGRAM = """
         .globl counter
     counter: .dword 0
 """
-KEYS = {" ": "space", "_": "underscore", "$": "dollar_sign", "=": "equals_sign", "+": "plus", ":": "colon"}
+KEYS = {
+    " ": "space",
+    "_": "underscore",
+    "$": "dollar_sign",
+    "=": "equals_sign",
+    "+": "plus",
+    ":": "colon",
+    "-": "minus",
+    "*": "asterisk",
+}
 
 
 class Screen:
@@ -120,12 +130,19 @@ class Screen:
         return found[1]
 
 
-def at_screen(image: Path, play: Play, harts: int = 1, size: tuple[int, int] = SIZE) -> None:
+def at_screen(
+    image: Path,
+    play: Play,
+    harts: int = 1,
+    size: tuple[int, int] = SIZE,
+    recall: Recall | None = None,
+) -> None:
+    """The debugger on an image, and somebody who plays with it."""
     feed = Feed()
 
     async def run() -> None:
         with DebugSession(open_image(image), MachineOptions(harts=harts, memory=1 << 22), feed) as session:
-            app = DebuggerApp(Interpreter(session, Symbols(session.machine.image), print), feed)
+            app = DebuggerApp(Interpreter(session, Symbols(session.machine.image), print), feed, recall)
             async with app.run_test(size=size) as pilot:
                 screen = Screen(app, pilot, session, size)
                 await screen.settle()

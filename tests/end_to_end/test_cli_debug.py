@@ -164,7 +164,7 @@ def test_what_cannot_be_done_is_one_line_and_the_session_goes_on(program: str) -
     assert said[-1].startswith("instruction 0 ")
     batch = _debug(program, "--batch", commands="p nothing_there\nwhen\n")
     assert batch.returncode == 2 and batch.stdout == ""
-    assert batch.stderr == "replug: nothing_there: there is no such symbol\n"
+    assert batch.stderr == "replug: <stdin>:1: nothing_there: there is no such symbol\n"
 
 
 def test_bad_options(program: str) -> None:

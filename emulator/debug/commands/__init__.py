@@ -3,6 +3,7 @@
 
 registry.py     declaring a command, finding it by a prefix, help
 interpreter.py  a line of text to a command's output; what commands share
+completing.py   what a line may become
 moving.py       step, continue, reverse-..., goto
 asking.py       last: when something happened
 stopping.py     breakpoints and watchpoints

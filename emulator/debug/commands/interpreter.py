@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from emulator.debug import expressions
 from emulator.debug.commands import asking, changing, looking, moving, paths, protocol, stopping
-from emulator.debug.commands.registry import command, completions, find, help_text
+from emulator.debug.commands.completing import Candidates, candidates
+from emulator.debug.commands.registry import command, find, help_text
 from emulator.debug.expressions import Evaluator
 from emulator.debug.records import Breakpoint, Stop, StopKind
 from emulator.debug.session import DebugSession
@@ -88,12 +90,9 @@ class Interpreter:
         finally:
             self._depth -= 1
 
-    def complete(self, line: str) -> list[str]:
-        """What the last word may become: commands, and symbols behind one."""
-        if " " not in line.lstrip():
-            return completions(line.lstrip())
-        word = line.rpartition(" ")[2].lstrip("*$&(")
-        return completions(line.lstrip()) + (self.symbols.starting_with(word)[:200] if word else [])
+    def complete(self, line: str) -> Candidates:
+        """What the end of a line may become."""
+        return candidates(self, line)
 
     # --- what commands share ---
 
@@ -177,7 +176,7 @@ class Interpreter:
 
 @command("help", "h", group="General", usage="[COMMAND]", help="What there is, or one command.")
 def _help(interpreter: Interpreter, rest: str) -> None:
-    interpreter.say(help_text(rest))
+    interpreter.say((expressions.__doc__ or "").strip() if rest == "expressions" else help_text(rest))
 
 
 @command("quit", "q", "exit", group="General", help="Leave the debugger.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.registry import command
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 GROUP = "Looking"
 _SIZES = {"b": 1, "h": 2, "w": 4, "g": 8}
 _FORMAT = re.compile(r"/([0-9]*)([xduacsi]?)([bhwg]?)")
+_PRINT_FORMAT = re.compile(r"/(\w*)\s*")
+_PRINTED: dict[str, Callable[[int], str]] = {
+    "x": hex,
+    "d": lambda value: str(value - (1 << 64) if value >> 63 else value),
+    "u": str,
+    "t": bin,
+    "o": oct,
+    "c": lambda value: repr(chr(value & 0xFF)),
+}
 _MOST = 1 << 16
 
 
@@ -85,13 +95,30 @@ def _registers(interpreter: Interpreter, rest: str) -> None:
 
 
 @command(
-    "print", "p", group=GROUP, usage="EXPRESSION", help="A value; `help expressions` in the documentation."
+    "print",
+    "p",
+    group=GROUP,
+    usage="[/F] EXPRESSION",
+    help="A value, or only in one format: x d u t (binary) o c a (symbol).\n"
+    "help expressions: what may stand there",
 )
 def _print(interpreter: Interpreter, rest: str) -> None:
+    chosen = _PRINT_FORMAT.match(rest)
+    if chosen is not None:
+        interpreter.say(_in_format(interpreter, interpreter.value(rest[chosen.end() :]), chosen[1]))
+        return
     value = interpreter.value(rest)
     symbol = interpreter.symbols.at(value)
     name = f" <{interpreter.symbols.name(value)}>" if symbol is not None else ""
     interpreter.say(f"{value} = {value:#x}{name}")
+
+
+def _in_format(interpreter: Interpreter, value: int, kind: str) -> str:
+    if kind == "a":
+        return f"{value:#x} <{interpreter.symbols.name(value)}>"
+    if kind not in _PRINTED:
+        raise ReplugError(f"/{kind}: there are the formats a {' '.join(_PRINTED)}")
+    return _PRINTED[kind](value)
 
 
 @command(

@@ -83,10 +83,6 @@ class Expressions:
 
     def _completions(self, arguments: Arguments) -> Message:
         typed = text(arguments, "text")[: max(number(arguments, "column") - 1, 0)]
-        word = re.split(r"[^\w.-]", typed)[-1]
-        return {
-            "targets": [
-                {"label": each, "start": len(typed) - len(word), "length": len(word)}
-                for each in self._interpreter.complete(typed)
-            ]
-        }
+        found = self._interpreter.complete(typed)
+        length = len(typed) - found.start
+        return {"targets": [{"label": each, "start": found.start, "length": length} for each in found.texts]}

@@ -14,7 +14,9 @@ from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from emulator.debug.commands.completing import Candidates
 from emulator.debug.commands.interpreter import Interpreter
+from emulator.debug.recall import Recall
 from emulator.debug.tui.code import CodePane
 from emulator.debug.tui.keys import HELP, MOVES, STARTED
 from emulator.debug.tui.lower import CONSOLE, OUTPUT, LowerPane, SidePane
@@ -45,7 +47,8 @@ class HelpScreen(ModalScreen[None]):
 class DebuggerApp(App[None]):
     """interpreter: of a session that nobody else uses; console: what the guest prints comes from there.
 
-    check: called now and then; what it raises ends the debugger.
+    recall: commands of before; check: called now and then: KeyboardInterrupt stops what runs, SystemExit ends
+    the debugger.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -103,7 +106,11 @@ class DebuggerApp(App[None]):
     ]
 
     def __init__(
-        self, interpreter: Interpreter, console: Feed, check: Callable[[], None] = lambda: None
+        self,
+        interpreter: Interpreter,
+        console: Feed,
+        recall: Recall | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._interpreter, self._console, self._check = interpreter, console, check
@@ -118,7 +125,7 @@ class DebuggerApp(App[None]):
         self._code, self._registers = CodePane(), RegistersPane()
         self._lower = LowerPane()
         self._stack, self._locks = SidePane(id="stack"), SidePane(id="locks")
-        self._prompt = Prompt(self._complete, self._say)
+        self._prompt = Prompt(self._complete, self._say, self._remark, recall or Recall())
 
     def compose(self) -> ComposeResult:
         yield self._bar
@@ -237,7 +244,7 @@ class DebuggerApp(App[None]):
         self._bar.remark = text
         self._bar.refresh()
 
-    def _complete(self, line: str) -> list[str]:
+    def _complete(self, line: str) -> Candidates:
         return self._interpreter.complete(line)
 
     # --- keys ---
@@ -264,6 +271,8 @@ class DebuggerApp(App[None]):
         """Stop what runs."""
         if self._busy:
             self._work.pause()
+        elif self._prompt.has_focus:
+            self.action_leave_prompt()
         else:
             self._remark("nothing runs; q leaves")
 
@@ -293,7 +302,7 @@ class DebuggerApp(App[None]):
         """Back to the code, and nothing is half said."""
         self._going_back = False
         self._remark("")
-        self._prompt.value = ""
+        self._prompt.clear()
         self._code.focus()
 
     def action_until(self) -> None:
