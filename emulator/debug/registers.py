@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from emulator.debug.session import DebugSession
@@ -25,19 +24,23 @@ F_NAMES = [
 CSR_NAMES = {
     "fflags": 0x001, "frm": 0x002, "fcsr": 0x003,
     "cycle": 0xC00, "time": 0xC01, "instret": 0xC02,
+    "cycleh": 0xC80, "timeh": 0xC81, "instreth": 0xC82,
     "sstatus": 0x100, "sie": 0x104, "stvec": 0x105, "scounteren": 0x106, "senvcfg": 0x10A,
     "sscratch": 0x140, "sepc": 0x141, "scause": 0x142, "stval": 0x143, "sip": 0x144, "stimecmp": 0x14D,
-    "satp": 0x180,
+    "stimecmph": 0x15D, "satp": 0x180,
     "mstatus": 0x300, "misa": 0x301, "medeleg": 0x302, "mideleg": 0x303, "mie": 0x304, "mtvec": 0x305,
-    "mcounteren": 0x306, "menvcfg": 0x30A, "mcountinhibit": 0x320,
+    "mcounteren": 0x306, "menvcfg": 0x30A, "mstatush": 0x310, "menvcfgh": 0x31A, "mcountinhibit": 0x320,
     "mscratch": 0x340, "mepc": 0x341, "mcause": 0x342, "mtval": 0x343, "mip": 0x344,
-    "mcycle": 0xB00, "minstret": 0xB02,
+    "mcycle": 0xB00, "minstret": 0xB02, "mcycleh": 0xB80, "minstreth": 0xB82,
     "mvendorid": 0xF11, "marchid": 0xF12, "mimpid": 0xF13, "mhartid": 0xF14,
-    **{f"pmpcfg{i}": 0x3A0 + i for i in (0, 2)},
+    **{f"pmpcfg{i}": 0x3A0 + i for i in range(4)},
     **{f"pmpaddr{i}": 0x3B0 + i for i in range(16)},
 }  # fmt: skip
-_X_ALIASES = {f"x{i}": i for i in range(32)} | {"s0": 8}
-_F_ALIASES = {f"f{i}": i for i in range(32)}
+_ALIASES = {
+    **{f"x{i}": name for i, name in enumerate(X_NAMES)},
+    **{f"f{i}": name for i, name in enumerate(F_NAMES)},
+    "s0": "fp",
+}
 
 
 @dataclass(frozen=True)
@@ -74,24 +77,23 @@ class Registers:
     def find(self, name: str) -> Register | None:
         """By any of its names; None when there is none."""
         name = name.lower()
-        if name in _X_ALIASES:
-            return self._all[_X_ALIASES[name]]
-        if name in _F_ALIASES:
-            return self._all[33 + _F_ALIASES[name]]
-        return self._by_name.get(name)
+        return self._by_name.get(_ALIASES.get(name, name))
 
 
 def read(engine: Engine, hart: int, register: Register) -> int:
     """The value, as an unsigned number."""
-    getters: dict[str, Callable[[], int | None]] = {
-        "x": lambda: engine.get_x(hart, register.index),
-        "pc": lambda: engine.get_pc(hart),
-        "f": lambda: engine.get_f(hart, register.index),
-        "csr": lambda: engine.get_csr(hart, register.index),
-        "priv": lambda: engine.get_privilege(hart),
-    }
-    value = getters[register.group]()
-    return (value or 0) & ((1 << register.bits) - 1)
+    match register.group:
+        case "x":
+            value = engine.get_x(hart, register.index)
+        case "pc":
+            value = engine.get_pc(hart)
+        case "f":
+            value = engine.get_f(hart, register.index)
+        case "csr":
+            value = engine.get_csr(hart, register.index) or 0
+        case _:
+            value = engine.get_privilege(hart)
+    return value & ((1 << register.bits) - 1)
 
 
 def write(session: DebugSession, hart: int, register: Register, value: int) -> None:

@@ -162,6 +162,11 @@ class DebugSession(Backwards):
         """Characters for the console; they arrive at the next border of a block when the machine runs."""
         self._typed += data
 
+    @property
+    def pausing(self) -> bool:
+        """Whether `pause` was called since the latest run began: it may have come to its end first."""
+        return self._pausing
+
     def pause(self) -> None:
         """From any thread or signal handler: what runs stops soon."""
         self._pausing = True

@@ -61,6 +61,16 @@ void replug_set_f(replug_machine *m, uint32_t index, uint32_t number, uint64_t v
 
 uint64_t replug_get_pc(replug_machine *m, uint32_t index) { return m->harts[index].pc; }
 
+void replug_get_registers(replug_machine *m, uint32_t index, uint64_t *values)
+{
+    hart *h = &m->harts[index];
+    for (uint32_t number = 0; number < 32; number++) {
+        values[number] = hart_get_x(h, number);
+        values[33 + number] = hart_get_f(h, number);
+    }
+    values[32] = h->pc;
+}
+
 void replug_set_pc(replug_machine *m, uint32_t index, uint64_t value)
 {
     careful_forget(&m->harts[index]);

@@ -285,6 +285,12 @@ class Engine(EngineDevices, EngineDebugging):
     def set_pc(self, hart: int, value: int) -> None:
         self._lib.replug_set_pc(self._machine, self._checked(hart), value & NO_LIMIT)
 
+    def get_registers(self, hart: int) -> list[int]:
+        """x0 to x31, pc, f0 to f31, at once."""
+        values = self._ffi.new("uint64_t[65]")
+        self._lib.replug_get_registers(self._machine, self._checked(hart), values)
+        return list(self._ffi.unpack(values, 65))
+
     def get_privilege(self, hart: int) -> int:
         """0 user, 1 supervisor, 3 machine."""
         return int(self._lib.replug_get_privilege(self._machine, self._checked(hart)))

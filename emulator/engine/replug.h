@@ -266,6 +266,7 @@ void replug_set_x(replug_machine *machine, uint32_t hart, uint32_t index, uint64
 uint64_t replug_get_f(replug_machine *machine, uint32_t hart, uint32_t index);
 void replug_set_f(replug_machine *machine, uint32_t hart, uint32_t index, uint64_t value);
 uint64_t replug_get_pc(replug_machine *machine, uint32_t hart);
+void replug_get_registers(replug_machine *machine, uint32_t hart, uint64_t *values); /* x0 to x31, pc, f0 to f31 */
 void replug_set_pc(replug_machine *machine, uint32_t hart, uint64_t value);
 uint32_t replug_get_privilege(replug_machine *machine, uint32_t hart);
 void replug_set_privilege(replug_machine *machine, uint32_t hart, uint32_t privilege);

@@ -35,6 +35,7 @@ def test_packets_in_any_pieces(payloads: list[bytes], sizes: list[int]) -> None:
 def test_what_stands_between_packets() -> None:
     assert Reader().feed(b"+$?#3f-\x03noise$g#67") == [ACK, b"?", NACK, INTERRUPT, b"g"]
     assert Reader().feed(b"$g#00$g#zz$g#67") == [BAD, BAD, b"g"]
+    assert Reader().feed(b"$m80000000,1$g#67") == [b"g"]  # the first was cut off
 
 
 @given(st.binary(max_size=2000))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
 from emulator.debug.gdb.packets import BAD_ARGUMENT, BAD_MEMORY, LONGEST, Handler, unescape
 from emulator.debug.gdb.threads import Threads
 from emulator.debug.registers import Register, Registers, read, write
@@ -10,6 +12,7 @@ from emulator.debug.session import DebugSession
 from emulator.errors import ReplugError
 
 _PAGE = 4096
+_INTEGERS = 33  # x registers and pc
 
 
 class RegistersAndMemory:
@@ -19,6 +22,9 @@ class RegistersAndMemory:
         self._session = session
         self._threads = threads
         self.registers = Registers(session.engine)
+        sizes = [register.bits for register in self.registers.all if register.group in ("x", "pc", "f")]
+        self._masks = [(1 << bits) - 1 for bits in sizes]
+        self._layout = Struct("<" + "".join("Q" if bits == 64 else "I" for bits in sizes))
         self.table: dict[str, Handler] = {
             "g": self._read_all,
             "G": self._write_all,
@@ -34,21 +40,29 @@ class RegistersAndMemory:
         value = read(self._session.engine, self._threads.general, register)
         return value.to_bytes(register.bits // 8, "little").hex().encode()
 
-    def _in_g(self) -> list[Register]:
-        return [register for register in self.registers.all if register.group in ("x", "pc", "f")]
+    def _values(self) -> list[int]:
+        """Of the registers that `g` has, which are the first in target.xml: x, pc and f."""
+        values = self._session.engine.get_registers(self._threads.general)
+        return [value & mask for value, mask in zip(values, self._masks, strict=False)]
 
     def _read_all(self, _rest: str) -> bytes:
-        return b"".join(self._encoded(register) for register in self._in_g())
+        return self._layout.pack(*self._values()).hex().encode()
+
+    def expedited(self) -> bytes:
+        """x and pc as a stop reply has them, so that the client need not ask."""
+        size = self._session.engine.config.xlen // 4
+        text = self._read_all("")
+        return b"".join(b"%02x:%s;" % (n, text[n * size : (n + 1) * size]) for n in range(_INTEGERS))
 
     def _write_all(self, rest: str) -> bytes:
         data = bytes.fromhex(rest)
-        hart = self._threads.general
-        for register in self._in_g():
-            size = register.bits // 8
-            piece, data = data[:size], data[size:]
-            value = int.from_bytes(piece, "little")
-            if len(piece) == size and value != read(self._session.engine, hart, register):
-                write(self._session, hart, register, value)
+        if len(data) != self._layout.size:
+            return BAD_ARGUMENT
+        for register, old, new in zip(
+            self.registers.all, self._values(), self._layout.unpack(data), strict=False
+        ):
+            if new != old:
+                write(self._session, self._threads.general, register, new)
         return b"OK"
 
     def _read_one(self, rest: str) -> bytes:

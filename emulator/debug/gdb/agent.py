@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """GDB's agent expressions (GDB manual, appendix "The GDB Agent Expression Mechanism").
 
-Conditions of breakpoints come as this bytecode and are judged here, without a trip to GDB for each hit.
+Conditions of breakpoints come as this bytecode and are judged here, without a trip to GDB for each hit; so do
+the commands of `dprintf` (set dprintf-style agent).
 """
 
 from __future__ import annotations
@@ -48,28 +49,43 @@ _BINARY: dict[int, Callable[[int, int], int]] = {
 }
 
 
-def evaluate(
-    code: bytes, read_register: Callable[[int], int], read_memory: Callable[[int, int], bytes | None]
-) -> int:
+ReadRegister = Callable[[int], int]
+"""Of a register's number in target.xml."""
+ReadMemory = Callable[[int, int], bytes | None]
+"""Of an address and a length; None where there is nothing."""
+Print = Callable[[str, list[int]], None]
+"""Gets a format of C's printf, its escapes not yet replaced, and the arguments."""
+
+
+def evaluate(code: bytes, read_register: ReadRegister, read_memory: ReadMemory) -> int:
     """The value that the bytecode leaves on its stack; AgentError when there is none."""
+    stack = execute(code, read_register, read_memory, lambda _form, _arguments: None)
+    if not stack:
+        raise AgentError("the bytecode leaves no value")
+    return stack[-1]
+
+
+def execute(code: bytes, read_register: ReadRegister, read_memory: ReadMemory, say: Print) -> list[int]:
+    """The stack that the bytecode leaves; AgentError where it cannot be executed."""
     try:
-        return _evaluate(code, read_register, read_memory)
+        return _execute(code, read_register, read_memory, say)
     except IndexError:
         raise AgentError("the bytecode ends too early, or its stack is empty") from None
 
 
-def _evaluate(
-    code: bytes, read_register: Callable[[int], int], read_memory: Callable[[int, int], bytes | None]
-) -> int:
+def _execute(code: bytes, read_register: ReadRegister, read_memory: ReadMemory, say: Print) -> list[int]:
     stack: list[int] = []
     at = 0
 
-    def operand(size: int) -> int:
+    def take(size: int) -> bytes:
         nonlocal at
         if at + size > len(code):
             raise IndexError
         at += size
-        return int.from_bytes(code[at - size : at], "big")
+        return code[at - size : at]
+
+    def operand(size: int) -> int:
+        return int.from_bytes(take(size), "big")
 
     for _ in range(_MOST_STEPS):
         operation = operand(1)
@@ -86,7 +102,7 @@ def _evaluate(
         elif operation == 0x26:  # reg
             stack.append(read_register(operand(2)) & _MASK)
         elif operation == 0x27:  # end
-            return stack.pop()
+            return stack
         elif operation == 0x0E:  # log_not
             stack.append(int(stack.pop() == 0))
         elif operation == 0x12:  # bit_not
@@ -112,6 +128,12 @@ def _evaluate(
             stack.append(stack[-1 - operand(1)])
         elif operation == 0x33:  # rot
             stack[-3:] = [stack[-1], stack[-3], stack[-2]]
+        elif operation == 0x34:  # printf
+            count, length = operand(1), operand(2)
+            form = take(length).rstrip(b"\0").decode(errors="replace")
+            function_and_channel = 2  # of no meaning here
+            taken = [stack.pop() for _ in range(function_and_channel + count)]
+            say(form, taken[function_and_channel:])
         else:
             raise AgentError(f"bytecode {operation:#x} is not known")
     raise AgentError("the bytecode does not come to an end")

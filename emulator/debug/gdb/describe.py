@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.sax.saxutils import quoteattr
 
 from emulator.debug.registers import Register
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
-from emulator.devices import virt_map
 
 _MODES = {0: "U", 1: "S", 3: "M"}
 _FIRST_FLOAT = 32  # DWARF's number of f0
 _GENERIC = {1: "ra", 2: "sp", 8: "fp"} | {10 + i: f"arg{i + 1}" for i in range(8)}
 _FLOAT_CSRS = ("fflags", "frm", "fcsr")
+_TYPES = {
+    "code_ptr": ("pc", "stvec", "sepc", "mtvec", "mepc"),
+    "data_ptr": ("sp", "gp", "tp", "fp"),
+    "int": ("mstatus", "misa", *_FLOAT_CSRS),
+}
 
 
 def target(registers: list[Register], xlen: int) -> str:
@@ -23,23 +28,14 @@ def target(registers: list[Register], xlen: int) -> str:
     """
 
     def line(number: int, register: Register) -> str:
-        kinds = {"pc": "code_ptr", "f": "ieee_double"}
-        kind = "data_ptr" if register.name in ("sp", "gp", "tp", "fp") else kinds.get(register.group, "int")
         return (
-            f'    <reg name="{register.name}" bitsize="{register.bits}" type="{kind}" regnum="{number}"'
-            f"{_for_lldb(register)}/>"
+            f'    <reg name="{register.name}" bitsize="{register.bits}" type="{_type(register, xlen)}" '
+            f'regnum="{number}"{_for_lldb(register)}/>'
         )
 
     groups: dict[str, list[str]] = {"cpu": [], "fpu": [], "csr": [], "virtual": []}
     for number, register in enumerate(registers):
-        if register.group in ("x", "pc"):
-            groups["cpu"].append(line(number, register))
-        elif register.group == "f" or register.name in _FLOAT_CSRS:
-            groups["fpu"].append(line(number, register))
-        elif register.group == "priv":
-            groups["virtual"].append(line(number, register))
-        else:
-            groups["csr"].append(line(number, register))
+        groups[_feature(register)].append(line(number, register))
     features = [
         f'  <feature name="org.gnu.gdb.riscv.{name}">\n' + "\n".join(lines) + "\n  </feature>"
         for name, lines in groups.items()
@@ -50,6 +46,24 @@ def target(registers: list[Register], xlen: int) -> str:
         + "\n".join(features)
         + "\n</target>\n"
     )
+
+
+def _feature(register: Register) -> str:
+    """Where GDB looks for it (manual, "RISC-V Features")."""
+    if register.group == "f" or register.name in _FLOAT_CSRS:
+        return "fpu"
+    return {"x": "cpu", "pc": "cpu", "csr": "csr", "priv": "virtual"}[register.group]
+
+
+def _type(register: Register, xlen: int) -> str:
+    """CSRs whose fields GDB knows are `int`, as it expects them; the others are no signed numbers.
+
+    With a type that has fields, GDB 13 would refuse `p $sstatus = 2` as an invalid cast.
+    """
+    for kind, names in _TYPES.items():
+        if register.name in names:
+            return kind
+    return {"f": "ieee_double", "csr": f"uint{xlen}"}.get(register.group, "int")
 
 
 def _for_lldb(register: Register) -> str:
@@ -89,19 +103,24 @@ def threads(session: DebugSession, symbols: Symbols) -> str:
 
 
 def memory_map(session: DebugSession) -> str:
-    """RAM, and everything else: devices are no memory, but virtual addresses may be anywhere.
+    """RAM, the windows of devices, and what is between.
 
-    All of it is `ram` to GDB, which would otherwise refuse addresses that only page tables know.
+    All of it is `ram` to GDB: virtual addresses may be anywhere, and it would refuse those that are in no
+    region. `info mem` shows where RAM and devices are all the same.
     """
-    del session
-    top = (1 << 64) - 1
-    base = virt_map.RAM_BASE
+    config = session.engine.config
+    windows = [(each.base, each.base + each.size) for each in session.machine.bus.devices]
+    windows += [(0, 1 << config.xlen), (config.ram_base, config.ram_base + config.ram_size)]
+    borders = sorted({border for window in windows for border in window})
+    lines = [
+        f'  <memory type="ram" start="{start:#x}" length="{end - start:#x}"/>'
+        for start, end in pairwise(borders)
+    ]
     return (
         '<?xml version="1.0"?>\n<!DOCTYPE memory-map PUBLIC "+//IDN gnu.org//DTD GDB Memory Map V1.0//EN" '
         '"http://sourceware.org/gdb/gdb-memory-map.dtd">\n<memory-map>\n'
-        f'  <memory type="ram" start="0x0" length="{base:#x}"/>\n'
-        f'  <memory type="ram" start="{base:#x}" length="{top - base + 1:#x}"/>\n'
-        "</memory-map>\n"
+        + "\n".join(lines)
+        + "\n</memory-map>\n"
     )
 
 

@@ -20,7 +20,7 @@ class HostFile:
         # A flat file, or Linux's Image, would only make GDB complain.
         self.path: Path | None = None if image is None or image.is_flat else image.path.resolve()
         self._data: bytes | None = None
-        self.table: dict[str, Handler] = {"vFile:": self._file}
+        self.table: dict[str, Handler] = {"vFile": self._file}
 
     def _file(self, rest: str) -> bytes:
         operation, _, arguments = rest.partition(":")

@@ -33,7 +33,7 @@ class LldbQueries:
             "QThreadSuffixSupported": self._is_lldb,
             "qHostInfo": self._host,
             "qProcessInfo": self._process,
-            "qMemoryRegionInfo:": self._region,
+            "qMemoryRegionInfo": self._region,
             "qThreadStopInfo": lambda rest: stop_of(threads.hart(rest)),
         }
 

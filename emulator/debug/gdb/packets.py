@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+
+from emulator.errors import ReplugError
 
 Handler = Callable[[str], bytes | None]
 """Of what stands behind a packet's name: the reply, b"" for what is not supported, None: it comes later."""
@@ -11,6 +14,7 @@ BAD_MEMORY, BAD_ARGUMENT = b"E14", b"E22"
 """Replies that say what was wrong, by the numbers of EFAULT and EINVAL."""
 
 _ESCAPED = b"#$}*"
+_NAME = re.compile(r"(qThreadStopInfo|vCont\?|[qQvj_][A-Za-z]*|b[a-z]|.)[:;,]?", re.DOTALL)
 LONGEST = 0x20000
 """Bytes that a packet may have, as qSupported tells."""
 
@@ -20,6 +24,20 @@ BAD = object()
 """A packet came with a wrong checksum, or was too long."""
 ACK = object()
 NACK = object()
+
+
+def split(text: str) -> tuple[str, str]:
+    """A packet's name and the rest: only names of several letters end at the first that is none.
+
+    LLDB puts a thread behind qThreadStopInfo with nothing between them.
+    """
+    found = _NAME.match(text)
+    return ("", "") if found is None else (found[1], text[found.end() :])
+
+
+def failure(error: ReplugError) -> bytes:
+    """The reply that has GDB show an error's text."""
+    return b"E." + escape(str(error).encode())
 
 
 def escape(data: bytes) -> bytes:
@@ -80,7 +98,8 @@ class Reader:
                 self._buffer.clear()
                 return BAD
             return None
-        payload = bytes(self._buffer[1:end])
+        start = self._buffer.rfind(b"$", 0, end)  # what was in front of it has been cut off
+        payload = bytes(self._buffer[start + 1 : end])
         checksum = bytes(self._buffer[end + 1 : end + 3])
         del self._buffer[: end + 3]
         try:

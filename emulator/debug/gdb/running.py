@@ -25,15 +25,26 @@ class Running:
         self.keeps_schedule = False
         self.table: dict[str, Handler] = {
             "vCont?": lambda _rest: b"vCont;c;C;s;S;r",
-            "vCont;": self._vcont,
-            "c": lambda _rest: self._run(session.run),
-            "s": lambda _rest: self._run(lambda: session.step_hart(threads.running)),
+            "vCont": self._vcont,
+            "c": lambda rest: self._from_there(rest, session.run),
+            "C": lambda rest: self._from_there(_behind_signal(rest), session.run),
+            "s": lambda rest: self._from_there(rest, self._step),
+            "S": lambda rest: self._from_there(_behind_signal(rest), self._step),
             "bs": lambda _rest: self._run(lambda: session.reverse_step_hart(threads.running)),
             "bc": lambda _rest: self._run(session.reverse),
         }
 
     def _run(self, resume: Resume) -> None:
         self.resume = resume
+
+    def _from_there(self, address: str, resume: Resume) -> None:
+        """Packets older than vCont may say where to go on."""
+        if address:
+            self._session.set_pc(self._threads.running, int(address, 16))
+        self._run(resume)
+
+    def _step(self) -> Stop:
+        return self._session.step_hart(self._threads.running)
 
     def _vcont(self, rest: str) -> None:
         """Actions by thread: the first that fits a hart counts; one without a thread is for all the rest."""
@@ -45,45 +56,54 @@ class Running:
                 raise ValueError
             for hart in harts if thread in ("", "-1") else (self._threads.hart(thread),):
                 actions.setdefault(hart, action)
+        moving = sorted(actions)
+        some_stand = len(actions) < len(harts) and not self.keeps_schedule
         stepping = [hart for hart, action in actions.items() if action[0] in "sSr"]
-        alone = len(actions) < len(harts) and len(harts) > 1 and not self.keeps_schedule
         if not stepping:
-            self._run(self._some(sorted(actions)) if alone else self._session.run)
+            self._run((lambda: self._some(moving)) if some_stand else self._session.run)
             return
-        hart = stepping[0]
-        session = self._session
-        step = session.step_hart_alone if alone and len(actions) == 1 else session.step_hart
+        hart, session = stepping[0], self._session
         action = actions[hart]
         if action[0] == "r":
             start, end = (int(part, 16) for part in action[1:].split(","))
-            over = step if step == session.step_hart_alone else lambda hart: over_traps(session, hart)
-            self._run(lambda: self._range(over, hart, start, end))
+            # Where others stand, they may be needed to come back from a trap.
+            step = (lambda: self._some(moving, hart)) if some_stand else lambda: over_traps(session, hart)
+            self._run(lambda: self._range(step, hart, start, end))
         else:
-            self._run(lambda: step(hart))
+            self._run(lambda: self._some(moving, hart) if some_stand else session.step_hart(hart))
 
-    def _range(self, step: Callable[[int], Stop], hart: int, start: int, end: int) -> Stop:
-        """Step until the hart has left the range, as GDB does to finish a line: interrupts and calls of the
+    def _range(self, step: Resume, hart: int, start: int, end: int) -> Stop:
+        """Step until the hart has left the range, as GDB does to finish a line. Interrupts and calls of the
         kernel do not leave it, or `next` would end in their handlers."""
+        session = self._session
         while True:
-            stop = step(hart)
+            stop = step()
             if stop.kind is not StopKind.STEP or stop.hart != hart:
                 return stop
-            if not start <= self._session.engine.get_pc(hart) < end:
+            if not start <= session.engine.get_pc(hart) < end:
                 return stop
+            if session.pausing:
+                return Stop(StopKind.PAUSED, stop.position, hart)
 
-    def _some(self, harts: list[int]) -> Resume:
-        """Only these run, slice by slice; the others stand still."""
-
-        def run() -> Stop:
+    def _some(self, harts: list[int], stepping: int | None = None) -> Stop:
+        """Only these run, slice by slice, and the others stand still; until that one has made a step."""
+        session = self._session
+        harts = sorted(harts, key=lambda hart: hart != stepping)
+        waiting = 0
+        while waiting < len(harts):
             waiting = 0
-            while waiting < len(harts):
-                waiting = 0
-                for hart in harts:
-                    stop = self._session.step_hart_alone(hart, self._session.engine.config.quantum)
-                    if stop.kind is StopKind.IDLE:
-                        waiting += 1
-                    elif stop.kind is not StopKind.STEP:
-                        return stop
-            return stop
+            for hart in harts:
+                count = 1 if hart == stepping else session.engine.config.quantum
+                stop = session.step_hart_alone(hart, count)
+                if stop.kind is StopKind.IDLE:
+                    waiting += 1
+                elif stop.kind is not StopKind.STEP or hart == stepping:
+                    return stop
+                elif session.pausing:
+                    return Stop(StopKind.PAUSED, stop.position, hart)
+        return stop
 
-        return run
+
+def _behind_signal(rest: str) -> str:
+    """The address in `signal` or `signal;address`: harts know no signals."""
+    return rest.partition(";")[2]

@@ -2,23 +2,28 @@
 """Listening for GDB, one client after the other.
 
 The machine stands while a client is there and has not let it run, and before the first has come. Behind a
-client that detaches it runs on; behind one that just vanishes it stops and waits for the next.
+client that detaches it runs on; behind one that just vanishes it stops and waits for the next. Whoever comes
+while another is there is turned away.
 """
 
 from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Callable
 
-from emulator.debug.gdb.packets import ACK, BAD, INTERRUPT, NACK, Reader, frame
+from emulator.debug.gdb.connection import Connection
+from emulator.debug.gdb.packets import BAD, NACK, failure
+from emulator.debug.gdb.running import Resume
 from emulator.debug.gdb.target import GdbTarget, Monitor
 from emulator.debug.records import Stop, StopKind
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
 
-_TICK = 0.1  # seconds between two looks at what cannot be waited for
+_TICK = 100  # milliseconds between two looks at what cannot be waited for
+_LOOK_EVERY = 0.002  # seconds between two looks at the client while the machine runs
 LOOPBACK = "127.0.0.1"
 
 
@@ -58,46 +63,45 @@ class GdbServer:
         self._check = check
         self._say = say
         self._listener = listen(address)
+        self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         """Where it listens; chosen by the host if 0 was asked for."""
-        self._client: socket.socket | None = None
-        self._reader = Reader()
-        self._waiting: list[object] = []  # packets that came while the machine ran
-        self._vanished = False
-        self._last = b""
+        self._next_look = 0.0  # when the client is looked at again, while the machine runs
+        self._interrupted = False  # by the client, since the machine runs
 
     def close(self) -> None:
         """Listen no more."""
-        if self._client is not None:
-            self._client.close()
         self._listener.close()
 
     def serve(self) -> None:
         """Until a client kills the machine (or `check` raises)."""
         running = False  # without a client
         while True:
-            client = self._accept(running)
-            target = GdbTarget(self._session, self._symbols, self._monitor, self._console)
-            self._client, self._reader, self._vanished = client, Reader(), False
-            self._waiting.clear()
-            self._session.look = self._look
-            try:
-                self._converse(target)
-            except OSError:
-                pass  # the connection broke
-            finally:
-                target.close()
-                self._session.look = self._check
-                client.close()
-                self._client = None
+            target = self._serve(self._wait_for_client(running))
             if target.killed:
                 return
             running = target.gone
             self._say("GDB has detached: the machine runs on" if running else "GDB is gone")
 
+    def _serve(self, connection: Connection) -> GdbTarget:
+        target = GdbTarget(
+            self._session,
+            self._symbols,
+            self._monitor,
+            connection.send_text,
+        )
+        self._session.look = lambda: self._look(connection)
+        try:
+            self._converse(connection, target)
+        finally:
+            target.close()
+            self._session.look = self._check
+            connection.close()
+        return target
+
     # --- clients ---
 
-    def _accept(self, running: bool) -> socket.socket:
+    def _wait_for_client(self, running: bool) -> Connection:
         def look() -> None:
             self._check()
             if select.select([self._listener], [], [], 0)[0]:
@@ -106,88 +110,87 @@ class GdbServer:
         self._session.look = look
         while True:
             self._check()
-            if select.select([self._listener], [], [], 0 if running else _TICK)[0]:
-                client, _ = self._listener.accept()
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return client
+            if select.select([self._listener], [], [], 0 if running else _TICK / 1000)[0]:
+                client = self._accepted()
+                if client is not None:
+                    return Connection(client, self._check)
             if running:
                 running = self._session.run().kind is StopKind.PAUSED
 
-    def _converse(self, target: GdbTarget) -> None:
-        while not (target.gone or target.killed or self._vanished):
-            if not self._waiting:
-                self._receive(_TICK)
+    def _accepted(self) -> socket.socket | None:
+        try:
+            return self._listener.accept()[0]
+        except OSError:  # it has left again
+            return None
+
+    def _turn_away(self, connection: Connection) -> None:
+        """Whoever comes while another is there; if it still is."""
+        connection.receive()
+        client = None if connection.vanished else self._accepted()
+        if client is not None:
+            client.close()
+            self._say("another client was turned away: GDB is attached")
+
+    def _converse(self, connection: Connection, target: GdbTarget) -> None:
+        events = select.poll()
+        events.register(connection, select.POLLIN)
+        events.register(self._listener, select.POLLIN)
+        while not (target.gone or target.killed or connection.vanished):
+            if not connection.waiting:
                 self._check()
+                for descriptor, _ in events.poll(_TICK):
+                    if descriptor == connection.fileno():
+                        connection.receive()
+                    else:
+                        self._turn_away(connection)
                 continue
-            item = self._waiting.pop(0)
+            item = connection.waiting.popleft()
             if item is BAD and target.acknowledging:
-                self._send_raw(b"-")
+                connection.send_raw(b"-")
             elif item is NACK:
-                self._send_raw(self._last)
+                connection.send_again()
             elif isinstance(item, bytes):
                 if target.acknowledging:
-                    self._send_raw(b"+")
-                self._answer(target, item)
+                    connection.send_raw(b"+")
+                self._answer(connection, target, item)
 
-    def _answer(self, target: GdbTarget, payload: bytes) -> None:
+    def _answer(self, connection: Connection, target: GdbTarget, payload: bytes) -> None:
         reply = target.handle(payload)
         resume = target.take_resume()
         if resume is not None:
-            reply = self._run(target, resume)
+            reply = self._run(connection, target, resume)
         if reply is not None:
-            self._send(reply)
+            connection.send(reply)
 
-    def _run(self, target: GdbTarget, resume: Callable[[], Stop]) -> bytes:
+    def _run(self, connection: Connection, target: GdbTarget, resume: Resume) -> bytes:
+        self._interrupted = False
         try:
             stop = resume()
-            while stop.kind is StopKind.IDLE and not self._interrupted and not self._vanished:
-                self._receive(_TICK)  # nothing can happen but input, or that somebody wants to look
-                self._look()
+            while stop.kind is StopKind.IDLE and not self._interrupted and not connection.vanished:
+                # Nothing can happen but input, or that somebody wants to look.
+                select.select([connection.fileno(), self._listener.fileno()], [], [], _TICK / 1000)
+                self._look(connection)
                 if not self._interrupted:
                     stop = resume()
         except ReplugError as error:
-            return b"E." + str(error).encode()
+            return failure(error)
         if stop.outcome is not None:
-            self._console(f"the guest has ended: {stop.outcome.reason}, status {stop.outcome.status}\n")
-        interrupted, self._interrupted = self._interrupted, False
-        if stop.kind is StopKind.IDLE and interrupted:
+            connection.send_text(
+                f"the guest has ended: {stop.outcome.reason}, status {stop.outcome.status}\n"
+            )
+        if stop.kind is StopKind.IDLE and self._interrupted:
             stop = Stop(StopKind.PAUSED, stop.position, stop.hart)
         return target.stop_reply(stop)
 
-    _interrupted = False
-
-    def _look(self) -> None:
+    def _look(self, connection: Connection) -> None:
         """While the machine runs: has the client something to say?"""
-        self._check()
-        self._receive(0)
-        if INTERRUPT in self._waiting:
-            self._waiting = [item for item in self._waiting if item is not INTERRUPT]
-            self._interrupted = True
-        if self._interrupted or self._vanished:
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_EVERY
+            self._check()
+            connection.receive()
+            if select.select([self._listener], [], [], 0)[0]:
+                self._turn_away(connection)
+        self._interrupted = connection.take_interrupt() or self._interrupted
+        if self._interrupted or connection.vanished:
             self._session.pause()
-
-    # --- bytes ---
-
-    def _receive(self, timeout: float) -> None:
-        assert self._client is not None
-        if not select.select([self._client], [], [], timeout)[0]:
-            return
-        try:
-            data = self._client.recv(1 << 16)
-        except OSError:
-            data = b""
-        if not data:
-            self._vanished = True
-            return
-        self._waiting += [item for item in self._reader.feed(data) if item is not ACK]
-
-    def _console(self, text: str) -> None:
-        self._send(b"O" + text.encode().hex().encode())
-
-    def _send(self, payload: bytes) -> None:
-        self._last = frame(payload)
-        self._send_raw(self._last)
-
-    def _send_raw(self, data: bytes) -> None:
-        assert self._client is not None
-        self._client.sendall(data)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What each packet of the remote protocol does.
 
-A table leads from the first letters of a packet to a handler, which gets the rest. It answers with the
+A table leads from the name of a packet to a handler, which gets the rest. It answers with the
 payload of the reply, b"" for what is not supported, or None where the reply comes later (the machine runs).
 Handlers come from several tables: threads.py, access.py, running.py, points.py, files.py, lldb.py; here is
 the rest.
@@ -15,8 +15,8 @@ from emulator.debug.gdb import describe
 from emulator.debug.gdb.access import RegistersAndMemory
 from emulator.debug.gdb.files import HostFile
 from emulator.debug.gdb.lldb import LldbQueries
-from emulator.debug.gdb.packets import BAD_ARGUMENT, LONGEST, Handler, escape
-from emulator.debug.gdb.points import WATCH_NAMES, Points
+from emulator.debug.gdb.packets import BAD_ARGUMENT, LONGEST, Handler, escape, failure, split
+from emulator.debug.gdb.points import Points
 from emulator.debug.gdb.running import Resume, Running
 from emulator.debug.gdb.threads import Threads
 from emulator.debug.records import Stop, StopKind
@@ -50,26 +50,29 @@ class GdbTarget:
         self._threads = Threads(session, symbols)
         self._access = RegistersAndMemory(session, self._threads)
         self._running = Running(session, self._threads)
-        self._points = Points(session, self._threads, self._access.registers)
+        self._points = Points(session, self._threads, self._access.registers, console)
         self._file = HostFile(session)
         registers = self._access.registers.all
         self._documents = {"target.xml": describe.target(registers, session.engine.config.xlen)}
         self.acknowledging = True
         self.gone = False
         """The client has detached."""
-        self.killed = False
-        """The client wants the machine to end."""
+        self._alive = True  # the machine, as far as the client goes
+        self._extended = False
         self._table: dict[str, Handler] = {
             "?": self._why,
+            "!": self._extend,
+            "vRun": self._start,
+            "vAttach": self._why,
             "D": self._detach,
-            "k": self._kill,
-            "vKill": self._vkill,
+            "k": lambda rest: self._kill(rest) and None,  # which has no reply
+            "vKill": self._kill,
             "qSupported": self._supported,
             "QStartNoAckMode": self._no_ack,
             "qAttached": lambda _rest: b"1",
             "qSymbol": lambda _rest: b"OK",
-            "qXfer:": self._transfer,
-            "qRcmd,": self._command,
+            "qXfer": self._transfer,
+            "qRcmd": self._command,
             **self._threads.table,
             **self._access.table,
             **self._running.table,
@@ -77,25 +80,24 @@ class GdbTarget:
             **self._file.table,
             **LldbQueries(session, self._threads, self._running, self._stop_of).table,
         }
-        self._longest_first = sorted(self._table, key=len, reverse=True)
 
     def handle(self, payload: bytes) -> bytes | None:
         """The reply to a packet; None: see `take_resume`. What goes wrong is an error in GDB's language."""
         if payload[:1] == b"X":  # the only one that carries binary data
             return self._access.write_binary(payload[1:])
         try:
-            text = payload.decode("ascii")
+            name, rest = split(payload.decode("ascii"))
         except UnicodeDecodeError:
             return b""
-        for name in self._longest_first:
-            if text.startswith(name):
-                try:
-                    return self._table[name](text[len(name) :])
-                except (ValueError, IndexError, KeyError, OverflowError):
-                    return BAD_ARGUMENT
-                except ReplugError as error:
-                    return b"E." + escape(str(error).encode())
-        return b""
+        handler = self._table.get(name)
+        if handler is None:
+            return b""
+        try:
+            return handler(rest)
+        except (ValueError, IndexError, KeyError, OverflowError):
+            return BAD_ARGUMENT
+        except ReplugError as error:
+            return failure(error)
 
     def take_resume(self) -> Resume | None:
         """What a packet has asked to be run, once; its stop is the reply."""
@@ -104,7 +106,13 @@ class GdbTarget:
 
     def close(self) -> None:
         """The client is gone: so is what it has set."""
+        self._extended = False
         self._points.close()
+
+    @property
+    def killed(self) -> bool:
+        """The client wants the machine to end, and will not start it again."""
+        return not self._alive and not self._extended
 
     # --- stops ---
 
@@ -112,24 +120,17 @@ class GdbTarget:
         """Why the machine stands, as GDB wants it."""
         self._threads.general = stop.hart
         signal = _INTERRUPTED if stop.kind is StopKind.PAUSED else _TRAPPED
-        reply = b"T%02xthread:%x;" % (signal, stop.hart + 1)
-        if stop.kind is StopKind.BREAKPOINT:
-            kind, _ = self._points.place(stop.breakpoint)
-            return reply + (b"hwbreak:;" if kind == "1" else b"swbreak:;")
-        if stop.kind is StopKind.WATCHPOINT and stop.breakpoint is not None:
-            kind, address = self._points.place(stop.breakpoint)
-            return reply + f"{WATCH_NAMES[kind]}:{address:x};".encode()
-        if stop.kind is StopKind.START:
+        reply = b"T%02xthread:%x;%s" % (signal, stop.hart + 1, self._access.expedited())
+        if stop.kind in (StopKind.BREAKPOINT, StopKind.WATCHPOINT):
+            return reply + self._points.reason(stop.breakpoint)
+        if stop.kind is StopKind.START and stop.backwards:
             return reply + b"replaylog:begin;"
         if stop.kind.final:
             return reply + b"replaylog:end;"
         return reply
 
     def _why(self, _rest: str) -> bytes:
-        stop = self._session.stop
-        if stop.kind is StopKind.START:
-            return b"T%02xthread:%x;" % (_TRAPPED, stop.hart + 1)
-        return self.stop_reply(stop)
+        return self.stop_reply(self._session.stop) if self._alive else b"W00"
 
     def _stop_of(self, hart: int) -> bytes:
         """Only one hart has a reason to stand: the others stand because it does."""
@@ -139,7 +140,8 @@ class GdbTarget:
 
     def _supported(self, _rest: str) -> bytes:
         features = (
-            b"PacketSize=%x;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+;ConditionalBreakpoints+;"
+            b"PacketSize=%x;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+;"
+            b"ConditionalBreakpoints+;BreakpointCommands+;"
             b"ReverseStep+;ReverseContinue+;qXfer:features:read+;qXfer:threads:read+;"
             b"qXfer:memory-map:read+" % LONGEST
         )
@@ -181,15 +183,22 @@ class GdbTarget:
             return b"OK"
         return said.encode().hex().encode() or b"OK"
 
-    # --- ending ---
+    # --- beginning and ending ---
+
+    def _extend(self, _rest: str) -> bytes:
+        """`target extended-remote`: a client that has killed the machine stays, and may start it again."""
+        self._extended = True
+        return b"OK"
+
+    def _start(self, _rest: str) -> None:
+        """GDB's `run`: from the first instruction, which is where going back would come to."""
+        self._alive = True
+        self._running.resume = lambda: self._session.goto(0)
 
     def _detach(self, _rest: str) -> bytes:
         self.gone = True
         return b"OK"
 
-    def _vkill(self, _rest: str) -> bytes:
-        self.killed = True
+    def _kill(self, _rest: str) -> bytes:
+        self._alive = False
         return b"OK"
-
-    def _kill(self, _rest: str) -> None:
-        self.killed = True

@@ -23,7 +23,7 @@ class Threads:
             "qC": lambda _rest: b"QC%x" % (session.stop.hart + 1),
             "qfThreadInfo": self._all,
             "qsThreadInfo": lambda _rest: b"l",
-            "qThreadExtraInfo,": self._info,
+            "qThreadExtraInfo": self._info,
         }
 
     def hart(self, text: str) -> int:
