@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
 
 from emulator.cli.common import write_json, write_text
 from emulator.cli.version import version
@@ -31,7 +29,7 @@ from emulator.cycles.paths import PathCost
 from emulator.cycles.repeat import Recipe
 from emulator.cycles.scenario import PaperRun, Run
 from emulator.cycles.speedscope import speedscope
-from emulator.cycles.table import claim_table, path_table, print_models
+from emulator.cycles.table import claim_table, columns_of, path_table, print_models
 from emulator.cycles.timeline import Timeline
 from emulator.cycles.trace_event import trace_event
 from emulator.errors import ReplugError
@@ -228,18 +226,12 @@ def write_log(recipe: Recipe, window: tuple[int, int | None], output: str) -> No
 def _print_paths(console: Console, report: Report, everything: bool) -> None:
     """On a narrow terminal with fewer columns; never with figures cut short."""
     table = path_table(report.costs, report.models, everything=everything)
-    if (needed := _width(table)) > console.width:
+    if (needed := columns_of(table)) > console.width:
         table = path_table(report.costs, report.models, everything=everything, narrow=True)
-        needed = _width(table)
+        needed = columns_of(table)
         console.print(f"medians, for want of room: {PLAIN_WIDTH} columns, or -o FILE, show all", style="dim")
     wide = Console(file=console.file, width=max(console.width, needed))
     wide.print(table)
-
-
-def _width(table: Table) -> int:
-    """Columns of the screen that it takes without anything cut short."""
-    endless = Console(width=10_000)
-    return Measurement.get(endless, endless.options, table).maximum
 
 
 def _print(stream: IO[str], report: Report, everything: bool) -> None:
@@ -250,8 +242,10 @@ def _print(stream: IO[str], report: Report, everything: bool) -> None:
     if paper is not None:
         console.print(claim_table(report.claims, report.models))
     if report.side_by_side is not None:
-        for each in comparison_tables(report.side_by_side):
-            console.print(each)
+        tables = comparison_tables(report.side_by_side, console.width)
+        wide = Console(file=stream, width=max(console.width, *(columns_of(each) for each in tables)))
+        for each in tables:
+            wide.print(each)
     for code in report.code:
         if report.by_function:
             console.print(code_table(code, function_rows(code), by_line=False, everything=everything))

@@ -10,11 +10,16 @@ from pathlib import Path
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from emulator.cycles.path_trace import KINDS, Step
 from emulator.cycles.paths import PathCost
+from emulator.cycles.table import columns_of
 from emulator.errors import ReplugError
 from toolchain.image import Image
+
+LONGEST_TEXT, SHORTEST_TEXT = 60, 12  # characters of a source line that are shown
+LONGEST_KINDS, NARROW_KINDS = 100, 18  # characters in a row of kinds
 
 
 @dataclass(frozen=True)
@@ -123,35 +128,62 @@ def place_of(image: Image, pc: int, roots: Sequence[Path]) -> tuple[str, str]:
     return (f"{symbol[0]}+{symbol[1]:#x}" if symbol else f"{pc:#x}"), ""
 
 
-def comparison_tables(comparison: PathComparison) -> list[Table]:
-    """By kind, then line by line: what only the first does, what both do, not as often, and the rest."""
+def comparison_tables(comparison: PathComparison, width: int) -> list[Table]:
+    """By kind, then line by line: what only the first does, what both do, not as often, and the rest.
+
+    width: columns of the screen.  Where there is not enough room, it is the sources' text that is cut.
+    """
     first, second = comparison.labels
-    kinds = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{first} against {second}, one call each")
+    kinds = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(f"{first} against {second}, one call each"))
     for heading in ("instructions", first, second, "no longer"):
-        kinds.add_column(heading, justify="left" if heading == "instructions" else "right")
+        kinds.add_column(Text(heading), justify="left" if heading == "instructions" else "right")
     rows = [*comparison.kinds.items()]
     total = sum(pair[0] for _, pair in rows), sum(pair[1] for _, pair in rows)
     for kind, (one, other) in [*rows, ("all", total)]:
         kinds.add_row(kind, f"{one:,}", f"{other:,}", f"{one - other:,}")
-    lines = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="line by line")
-    lines.add_column("line", no_wrap=True)
-    lines.add_column("source", no_wrap=True, overflow="ellipsis", max_width=60)
-    lines.add_column("first", justify="right")
-    lines.add_column("second", justify="right")
-    lines.add_column("of which", no_wrap=True)
+    tables = [kinds]
     for title, chosen in (
         (f"only {first}", [line for line in comparison.lines if not line.second]),
         ("both, not as often", [line for line in comparison.lines if line.first and line.second]),
         (f"only {second}", [line for line in comparison.lines if not line.first]),
     ):
         if chosen:
-            lines.add_row(f"[bold cyan]{title}[/]")
-            for line in chosen:
-                telling = " ".join(
-                    f"{kind} {count:+d}" for kind, count in line.kinds.items() if kind != "other"
-                )
-                lines.add_row(
-                    line.place, line.text.replace("[", r"\["), f"{line.first:,}", f"{line.second:,}", telling
-                )
-            lines.add_section()
-    return [kinds, lines]
+            table = _line_table(title, chosen)
+            if columns_of(table) > width:
+                table = _line_table(title, chosen, kinds=NARROW_KINDS)
+            if (excess := columns_of(table) - width) > 0:
+                longest = min(max(len(line.text) for line in chosen), LONGEST_TEXT)
+                text = max(longest - excess, SHORTEST_TEXT)
+                table = _line_table(title, chosen, text=text, kinds=NARROW_KINDS)
+            tables.append(table)
+    return tables
+
+
+def _line_table(
+    title: str, lines: Sequence[LineDifference], *, text: int = LONGEST_TEXT, kinds: int = LONGEST_KINDS
+) -> Table:
+    """text: characters of a source's text, what is longer ends in an ellipsis; kinds: of a line of these."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(title), title_justify="left")
+    table.add_column("line", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    for heading in ("first", "second"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("of which", no_wrap=True)
+    for line in lines:
+        shown = line.text if len(line.text) <= text else line.text[: text - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        table.add_row(
+            Text(line.place), Text(shown), f"{line.first:,}", f"{line.second:,}", _telling(line, kinds)
+        )
+    return table
+
+
+def _telling(line: LineDifference, longest: int) -> str:
+    """The kinds of a line's instructions that say more than their number does."""
+    rows = [""]
+    for kind, count in line.kinds.items():
+        if kind != "other":
+            words = f"{kind} {count:+d}"
+            if rows[-1] and len(rows[-1]) + 1 + len(words) > longest:
+                rows.append("")
+            rows[-1] = f"{rows[-1]} {words}".strip()
+    return "\n".join(rows)

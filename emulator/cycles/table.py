@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from emulator.cycles.claims import SIZES, Claim
@@ -48,7 +50,7 @@ def _figures(spread: Spread, extremes: bool) -> list[str]:
 
 
 def _row(cost: PathCost, models: Sequence[Model], narrow: bool) -> list[str]:
-    label = f"  {cost.step}" if cost.step else cost.name
+    label = escape(f"  {cost.step}" if cost.step else cost.name)
     detail = ", ".join(
         f"{value:,} B" if key == "bytes" else f"{key} {value:,}" for key, value in cost.parameters.items()
     )
@@ -132,6 +134,12 @@ def claim_table(claims: Sequence[Claim], models: Sequence[Model]) -> Table:
         measured = [claim.measured[model.name] for model in models]
         table.add_row(claim.id, claim.text, claim.paper, claim.target, *measured, verdict)
     return table
+
+
+def columns_of(table: Table) -> int:
+    """Columns of the screen that it takes without anything cut short."""
+    endless = Console(width=10_000)
+    return Measurement.get(endless, endless.options, table).maximum
 
 
 def print_models(console: Console, models: Sequence[Model]) -> None:

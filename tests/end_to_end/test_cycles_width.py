@@ -50,3 +50,26 @@ def test_no_figure_is_cut_short(image: Path, columns: int, all_columns: bool) ->
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     if columns == 80:
         assert max(map(len, text.splitlines())) <= columns
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_path_against_path(image: Path, columns: int) -> None:
+    """For want of room a line's text is cut, and nothing else."""
+    paths = ("invocation, through the flag", "invocation, direct")
+    text = shown(columns, "cycles", image, "--quiet", "--compare-paths", *paths)
+    _, _, tables = text.partition("only invocation, through the flag")
+    lines, _, _ = tables.partition("ideal:")
+    kind = "(?:load|store|jump|branch|fence)"
+    rows = [
+        re.fullmatch(rf" measure/invocation\.S:\d+ +(\S.*?) +(\d+) +(\d+)((?: +{kind} [+-]\d+)*) *", row)
+        for row in lines.splitlines()
+        if "invocation.S" in row
+    ]
+    assert len(rows) == 6 and None not in rows
+    told = [row[4].split() for row in rows if row is not None]
+    assert ["jump", "+1"] in told and ["store", "+1", "fence", "+1"] in told
+    assert sum(map(tables.count, ("load +3", "branch +1"))) == 2
+    if columns > 50:
+        assert max(map(len, tables.splitlines())) <= columns
+    cut = [row for row in rows if row is not None and row[1].endswith("\N{HORIZONTAL ELLIPSIS}")]
+    assert bool(cut) == (columns < 120)
