@@ -15,13 +15,14 @@ from emulator.cli.guest import Guest, build_guest, guest_directory
 from emulator.cycles.baseline import file_hash
 from emulator.cycles.claims import Claim, claims, missing
 from emulator.cycles.declare import declare
-from emulator.cycles.models import Model
+from emulator.cycles.models import Model, where_all_hits
 from emulator.cycles.paths import PathCost
 from emulator.cycles.protocol import run_protocol
 from emulator.cycles.protocol_claims import protocol_claims
 from emulator.cycles.repeat import Recipe
 from emulator.cycles.scenario import PaperImages, PaperRun, Run, run_image, run_paper
 from emulator.cycles.timeline import Window
+from emulator.engine import MAX_MODELS
 from emulator.loader.boot import default_bios, open_bootable
 from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
@@ -111,10 +112,13 @@ class PaperTarget(Target):
 
     def measure(self, watched: Watched, display: Display) -> Measured:
         built, models = self._made.images, watched.models
+        hits = {model.name: twin for model in models if (twin := where_all_hits(model)) is not None}
+        if sum(model.pipeline is not None for model in models) + len(hits) > MAX_MODELS:
+            hits = {}
         with display.shown():
             paper = run_paper(
                 self._images,
-                models,
+                [*models, *hits.values()],
                 harts=self._harts,
                 quantum=self._quantum,
                 console=display.guest,
@@ -127,9 +131,11 @@ class PaperTarget(Target):
             )
             protocol = run_protocol(built, guest_directory(), models, display.doing)
         costs, names = paper.costs, [model.name for model in models]
-        judged = [*claims(costs, names), *protocol_claims(costs, names, protocol)]
+        judged = claims(costs, names, {name: twin.name for name, twin in hits.items()})
+        judged += protocol_claims(costs, names, protocol)
         problems = [*paper.problems(), *(f"no calls: {row}" for row in missing(costs))]
         problems += [f"claim {claim.id} does not hold" for claim in judged if not claim.holds]
+        costs = [cost.of_models(names) for cost in costs]
         return Measured(costs, [paper.kernel, paper.invocation], problems, judged, paper)
 
 

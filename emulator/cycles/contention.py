@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from emulator.cycles.models import Model
 from emulator.cycles.scenario import Run, run_image
@@ -18,6 +19,8 @@ from toolchain.disk import Source, create_image
 
 CROWDS = (1, 2, 4, 8)
 """Numbers of harts, each with a reader."""
+INTERLEAVINGS = (1, 3, 7)
+"""Quanta. How often readers of one file sleep is a matter of the interleaving: the mean of several."""
 LIMIT = 500_000_000  # instructions: what has not ended by then hangs
 BLOCK = 4096
 GENERIC = "generic read"
@@ -25,7 +28,7 @@ GENERIC = "generic read"
 
 @dataclass(frozen=True)
 class Crowd:
-    """Cycles a read, spinning included: mean over all reads of a run, by model, for each of CROWDS."""
+    """Cycles a read, spinning included: mean over all reads, by model, for each of CROWDS."""
 
     generic: Mapping[str, tuple[float, ...]]
     specialised: Mapping[str, tuple[float, ...]]
@@ -54,11 +57,18 @@ def measure_crowd(kernel: Path, directory: Path, models: Sequence[Model], *, one
             {**SYSTEM, **files, "/init": program, "/choice": choice.encode()},
         )
         for name, levels in ((GENERIC, "-"), (path, level)):
-            # Slices of one block: locks are held for a few instructions, and are to be met that long.
-            options = MachineOptions(harts=harts, quantum=1, disk=disk, bootargs=f"levels={levels}")
-            run = run_image(kernel, options, models, max_instructions=LIMIT)
+            # Short slices: locks are held for a few instructions, and are to be met that long.
+            runs = [
+                run_image(
+                    kernel,
+                    MachineOptions(harts=harts, quantum=quantum, disk=disk, bootargs=f"levels={levels}"),
+                    models,
+                    max_instructions=LIMIT,
+                )
+                for quantum in (INTERLEAVINGS if one_file and harts > 1 else INTERLEAVINGS[:1])
+            ]
             for model in models:
-                means[name][model.name].append(_mean(run, name, model.name))
+                means[name][model.name].append(fmean(_mean(run, name, model.name) for run in runs))
     return Crowd(
         {model: tuple(figures) for model, figures in means[GENERIC].items()},
         {model: tuple(figures) for model, figures in means[path].items()},

@@ -7,6 +7,7 @@ gives the figures of all of them, and its schedule and state hash are the same u
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from emulator.cycles.model import Model
@@ -14,7 +15,7 @@ from emulator.cycles.model_file import read_model
 from emulator.engine import MAX_MODELS, Caches, Pipeline
 from emulator.errors import ReplugError
 
-__all__ = ["CACHED", "IDEAL", "IN_ORDER", "MODELS", "Model", "models_by_name"]
+__all__ = ["CACHED", "IDEAL", "IN_ORDER", "MODELS", "Model", "models_by_name", "where_all_hits"]
 
 
 IDEAL = Model(
@@ -68,6 +69,13 @@ CACHED = Model(
 )
 
 MODELS = {model.name: model for model in (IDEAL, IN_ORDER, CACHED)}
+
+
+def where_all_hits(model: Model) -> Model | None:
+    """The same model with caches that never miss, to tell misses apart; None where there are no caches."""
+    if model.caches is None:
+        return None
+    return replace(model, name=f"{model.name}, all hits", caches=None)
 
 
 def models_by_name(names: str) -> list[Model]:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from emulator.cycles.generated import GeneratedCode, generated_code
 from emulator.cycles.histogram import Spread
@@ -28,6 +28,10 @@ class Part:
             "instructions": self.instructions.as_dict(),
             "cycles": {model: spread.as_dict() for model, spread in self.cycles.items()},
         }
+
+    def of_models(self, names: Collection[str]) -> Part:
+        """The same without the cycles of other models than these."""
+        return Part(self.instructions, {name: self.cycles[name] for name in names})
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,15 @@ class PathCost:
     interrupts: Part
     histogram: Mapping[int, int] = field(default_factory=dict, repr=False, compare=False)
     sample: Sample | None = field(default=None, compare=False)
+
+    def of_models(self, names: Collection[str]) -> PathCost:
+        """The same without the cycles of other models than these."""
+        return replace(
+            self,
+            cycles={name: self.cycles[name] for name in names},
+            own=self.own.of_models(names),
+            interrupts=self.interrupts.of_models(names),
+        )
 
     @property
     def label(self) -> str:

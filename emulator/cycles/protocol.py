@@ -25,7 +25,7 @@ from emulator.options import MachineOptions
 from guestos.images import SCENARIO, Built, disk_files
 from guestos.sample import sample_text
 from toolchain.disk import create_image
-from toolchain.image import PATH_BEGIN, PATH_END, PATH_STEP, PATH_THREAD
+from toolchain.image import PATH_BEGIN, PATH_END, PATH_STEP, PATH_THREAD, PathMark
 
 HARTS = 4
 QUANTUM = 200
@@ -33,6 +33,9 @@ FINE = 20  # a quantum for timing: harts' clocks are no further apart
 SMALL = 150_000  # bytes of the file of the short runs: more than its direct blocks hold
 LIMIT = 2_000_000_000  # instructions: what has not ended by then hangs
 LOOK = 1000  # instructions between two looks of the oracle
+
+AWAY = "away for the disk"
+"""The path of a reader that has left specialised code, until it rejoins (guestos/kernel/is_read_leave.S)."""
 
 Progress = Callable[[str], None]
 """Told what is run next."""
@@ -46,11 +49,13 @@ class Residence:
     """Replugs that met a reader inside, under one set of boot arguments.
 
     pairs: for each of them (how long the reader stayed inside from step 4 on, how long the replugger waited
-    in step 4), in ns of virtual time.  waits: for every replug, met or not, how long step 4 took.  spin: what
-    step 4 cost the replugging hart, by model, over the contended ones, or over all where none was.
+    in step 4), in ns of virtual time.  away: the same for each that met a reader which had left for the disk,
+    with how long that stayed away.  waits: for every replug, whom ever it met, how long step 4 took.  spin:
+    what step 4 cost the replugging hart, by model, over the contended ones, or over all where none was.
     """
 
     pairs: tuple[tuple[int, int], ...]
+    away: tuple[tuple[int, int], ...]
     waits: tuple[int, ...]
     spin: Mapping[str, Spread]
     run: Run
@@ -206,23 +211,44 @@ def measure_residence(kernel: Path, disk: Path, models: Sequence[Model], argumen
     spin = max(contended or spins, key=_calls, default=None)
     if spin is None:
         raise ReplugError(f"boot arguments {arguments!r}: nothing was replugged")
-    return Residence(tuple(timer.pairs), tuple(timer.waits), spin.cycles, run)
+    return Residence(tuple(timer.pairs), tuple(timer.away), tuple(timer.waits), spin.cycles, run)
 
 
 def _calls(cost: PathCost) -> int:
     return cost.calls
 
 
+@dataclass
+class _Meeting:
+    """A replug from its step 4 on.  Times in ns; left: when a reader last came out; back: from the disk."""
+
+    began: int
+    away: bool
+    left: int | None = None
+    back: int | None = None
+    ended: int | None = None
+
+
 class _Timer:
-    """Follows repluggers through step 4, and readers out of the specialised path."""
+    """Follows repluggers through step 4, and the one reader out of the specialised path, and to the disk."""
 
     def __init__(self, watch: PathWatch) -> None:
         self._notes = watch.notes
         self._thread: dict[int, int] = {}  # hart -> thread
-        self._began: dict[int, int] = {}  # replugging thread -> when step 4 began
-        self._left: dict[int, int | None] = {}  # replugging thread -> when a reader last left since
+        self._is_away = False
+        self._meetings: dict[int, _Meeting] = {}  # replugging thread -> its replug, from step 4 to step 5
+        self._met_away: list[_Meeting] = []
         self.pairs: list[tuple[int, int]] = []
         self.waits: list[int] = []
+
+    @property
+    def away(self) -> list[tuple[int, int]]:
+        """(how long the reader stayed away, how long the replugger waited), of each that met it there."""
+        return [
+            (each.back - each.began, each.ended - each.began)
+            for each in self._met_away
+            if each.back is not None and each.ended is not None
+        ]
 
     def take(self, machine: Machine) -> None:
         for event in machine.engine.drain_events():
@@ -230,18 +256,27 @@ class _Timer:
             if note.kind == PATH_THREAD:
                 self._thread[event.hart] = event.value
             elif note.kind == PATH_END and note.name == "flag clear":
-                for thread in self._left:
-                    self._left[thread] = event.time
+                for meeting in self._meetings.values():
+                    meeting.left = event.time
+            elif note.name == AWAY:
+                self._is_away = note.kind == PATH_BEGIN
+                for meeting in self._met_away:
+                    if not self._is_away and meeting.back is None:
+                        meeting.back = event.time
             elif note.name == "replug":
-                thread = self._thread[event.hart]
-                if note.kind == PATH_STEP and note.detail.startswith("4 "):
-                    if thread not in self._began:  # each turn of the spin comes by here
-                        self._began[thread], self._left[thread] = event.time, None
-                elif note.kind == PATH_STEP and note.detail.startswith("5 "):
-                    began, left = self._began.pop(thread), self._left.pop(thread)
-                    self.waits.append(event.time - began)
-                    if left is not None:
-                        self.pairs.append((left - began, event.time - began))
-                elif note.kind == PATH_BEGIN:
-                    self._began.pop(thread, None)
-                    self._left.pop(thread, None)
+                self._replug(self._thread[event.hart], note, event.time)
+
+    def _replug(self, thread: int, note: PathMark, time: int) -> None:
+        if note.kind == PATH_STEP and note.detail.startswith("4 "):
+            if thread not in self._meetings:  # each turn of the spin comes by here
+                meeting = self._meetings[thread] = _Meeting(time, self._is_away)
+                if self._is_away:
+                    self._met_away.append(meeting)
+        elif note.kind == PATH_STEP and note.detail.startswith("5 "):
+            meeting = self._meetings.pop(thread)
+            meeting.ended = time
+            self.waits.append(time - meeting.began)
+            if meeting.left is not None:
+                self.pairs.append((meeting.left - meeting.began, time - meeting.began))
+        elif note.kind == PATH_BEGIN:
+            self._meetings.pop(thread, None)

@@ -230,6 +230,7 @@ IS_READ_BLOCKS:
     PATH_BEGIN "flag clear"
     REPLUG_LEAVE RECORD_TO_INSIDE, s0
     PATH_END "flag clear"
+    PATH_BEGIN "away for the disk"
     ld      ra, 56(sp)
     ld      s0, 48(sp)
     ld      s1, 40(sp)

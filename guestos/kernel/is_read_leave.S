@@ -75,6 +75,7 @@ ENTRY read_rejoin
     ld      s0, 32(sp)
     addi    sp, sp, 48
     ret
-2:  PATH_BEGIN "invocation"
+2:  PATH_END "away for the disk"
+    PATH_BEGIN "invocation"
     REPLUG_INVOKE a0, read
 END read_rejoin
