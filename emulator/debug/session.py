@@ -217,6 +217,17 @@ class DebugSession(Backwards):
             if stop.kind is not StopKind.WATCHPOINT or [read(*place) for place in places] != after:
                 return stop
 
+    def changed_by(self, address: int, length: int) -> int | None:
+        """The hart that has last changed these bytes of RAM (physical address); None if none has in this run.
+
+        The past is searched, and the machine stands where it stood.
+        """
+        step, stood = self._settled_step(), self.stop
+        stop = self.last_change([(address, length)])
+        self._goto(step)
+        self.stop = stood
+        return stop.hart if stop.kind is StopKind.WATCHPOINT else None
+
     def last_execution(self, *addresses: int, harts: frozenset[int] | None = None) -> Stop:
         """To the latest state before now in which a hart is about to execute at any of these virtual
         addresses, else to the start."""

@@ -73,7 +73,7 @@ def test_stop_look_and_go_back(program: str) -> None:
     )
     assert "7 = 0x7" in said
     assert said.count("7 = 0x7") == 2 and "6 = 0x6" in said  # before it was written
-    assert any(line.startswith("watchpoint") and "is about to be written" in line for line in said)
+    assert any(" is about to be written by again" in line for line in said)
     assert any(line.startswith("instruction 0 ") for line in said)
 
 
@@ -129,8 +129,54 @@ def test_commands_from_a_file_and_help(program: str, tmp_path: Path) -> None:
     assert "script:6: nowhere: No such file" in done.stderr
 
 
+def test_values_in_formats_and_at_every_stop(program: str) -> None:
+    said = _said(
+        program,
+        *("p/x 255", "p/d -1", "p/u 0x10", "p/o 8", "p/t 5", "p/c 72", "p/a leaf + 4", "p 3 * 5"),
+        *("display/d $s1", "display *counter", "break leaf", "continue", "undisplay 2", "continue"),
+    )
+    assert said[:8] == ["0xff", "-1", "16", "0o10", "0b101", "72 'H'", said[6], "15 = 0xf"]
+    assert said[6].endswith(" <leaf+4>")
+    assert said[8:10] == ["1: /d $s1: 0", "2: *counter: 0 = 0x0"]
+    shown = [line for line in said[10:] if ": /d" in line or "*counter" in line]
+    assert shown == ["1: /d $s1: 1", "2: *counter: 1 = 0x1", "1: /d $s1: 2"]
+
+
+def test_source_lines_are_listed_and_named() -> None:
+    commands = (
+        "list\nlist kernel/read.S:20\nbreak kernel/read.S:18\ninfo line sys_read\ninfo paths invocation\n"
+    )
+    done = _debug("--append", "init=/paper", "--batch", commands=commands)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    lines = done.stdout.splitlines()
+    listed = lines.index("kernel/read.S:")
+    assert any(line.startswith("=>") for line in lines[:listed])  # where the hart stands
+    block = lines[listed + 1 : listed + 12]
+    assert [each.split()[0] for each in block] == [str(number) for number in range(15, 26)]
+    assert "sys_read(a0 fd" in block[2]
+    at, where = lines[listed + 12 : listed + 14]
+    assert where.endswith("<sys_read> at kernel/read.S:19")
+    assert at == f"breakpoint 1 at {where.split()[0]} <sys_read>"
+    assert "(64 places)" in "".join(lines[listed + 14 :])  # of the pool that code is generated into
+
+
+def test_info_and_help_by_topic(program: str) -> None:
+    said = _said(program, "info", "help expressions", "help going back", "i sy again")
+    assert any("info locks" in line for line in said) and any("u64(x)" in line for line in said)
+    assert any("reverse-finish" in line for line in said) and not any(
+        line.split()[0] == "nexti" for line in said
+    )
+    assert "<again> at " in said[-1]
+
+
 BAD = """
 nonsense
+info nonsense
+type \\x
+p/z 1
+undisplay 3
+list 0
+break nowhere.c:3
 p
 p $x99
 p 1 +
@@ -171,3 +217,12 @@ def test_bad_options(program: str) -> None:
     for arguments in (["--gdb", "x"], ["--gdb", "1.2.3.4:1"], ["--command", "/nowhere"], ["/nowhere"]):
         done = _debug(program, *arguments) if arguments != ["/nowhere"] else _debug("/nowhere")
         assert done.returncode == 2 and done.stderr.count("\n") == 1, done
+
+
+def test_a_spinlock_is_held_by_the_hart_that_took_it_last() -> None:
+    """The lock's word does not tell whose it is: the past does. Looking changes nothing."""
+    commands = "break sleep_on if hart == 1\ncontinue\nhash\nwhen\ninfo locks\nwhen\nhash\ninfo breakpoints\n"
+    done = _debug("--append", "init=/paper", "--harts", "2", "--batch", commands=commands)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    lines = done.stdout.splitlines()
+    assert [line.split()[1:] for line in lines if line.startswith("scheduler_lock")] == [["free"]]

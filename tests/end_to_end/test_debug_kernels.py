@@ -152,8 +152,8 @@ def test_u_boot_and_open_sbi(host_file: HostFile) -> None:
     steps = [line.split()[2:4] for line in lines if line.startswith("hart 0  0x8020000")]
     assert [each[1] for each in steps] == ["<_start>:", "<_start+8>:", "<_start+2>:"]
     assert any("<board_init_f>" in line for line in lines)
-    watched = [line for line in lines if line.startswith("watchpoint")]
-    assert "was written" in watched[1] and "is about to be written" in watched[2]
+    watched = [line for line in lines if "written" in line]
+    assert "was written" in watched[0] and "is about to be written" in watched[1]
     if int(offset[1], 16) == 0x7D57000:  # another U-Boot of another size lies elsewhere
         assert re.fullmatch(r"hart 0  0x87\w+ <printf>:.*", lines[-1])
 
@@ -290,8 +290,8 @@ def test_xv6(tmp_path: Path) -> None:
     assert clock[:4] == ["clockintr", "devintr", "kerneltrap", "kernelvec"] and clock[4].startswith("!")
     lines = [int(each) for each in re.findall(r"at user/sh\.c:(\d+): ", said)]
     assert len(lines) >= 5 and lines[1] < lines[2] < lines[3] and lines[4] == lines[2]
-    watched = [line for line in said.splitlines() if line.startswith("watchpoint")]
-    assert "was written by clockintr" in watched[1] and "is about to be written by clockintr" in watched[2]
+    watched = [line for line in said.splitlines() if "written" in line]
+    assert "was written by clockintr" in watched[0] and "is about to be written by clockintr" in watched[1]
 
 
 @pytest.mark.timeout(600)

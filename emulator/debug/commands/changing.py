@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.registry import command
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from emulator.debug.commands.interpreter import Interpreter
 
 GROUP = "Changing"
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(.?))", re.DOTALL)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "e": "\x1b", "\\": "\\"}
 _SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 
 
@@ -54,7 +57,30 @@ def _assemble(interpreter: Interpreter, rest: str) -> None:
     interpreter.say(f"{address:#x}: {code.hex(' ')}")
 
 
-@command("type", group=GROUP, usage="TEXT", help="Type a line at the console (\\n, \\x04 and the like work).")
+@command(
+    "type",
+    group=GROUP,
+    usage="TEXT",
+    help="Type a line at the console; \\x04 and the like work.\n"
+    "Escapes are \\n \\r \\t \\e \\\\ \\xNN; with \\c at its end the line is not ended.",
+)
 def _type(interpreter: Interpreter, rest: str) -> None:
-    data = rest.encode().decode("unicode_escape").encode("latin-1", "replace")
-    interpreter.session.type(data if rest.endswith("\\c") else data + b"\n")
+    text, whole = rest.removesuffix("\\c"), not rest.endswith("\\c")
+    interpreter.session.type(_unescaped(text) + b"\n" * whole)
+
+
+def _unescaped(text: str) -> bytes:
+    """The bytes that a text with C's escapes stands for."""
+
+    def meant(found: re.Match[str]) -> str:
+        number, letter = found[1], found[2]
+        if number:
+            return chr(int(number, 16))
+        if letter not in _ESCAPES:
+            raise ReplugError(
+                f"{found[0]}: no such escape (there are \\n \\r \\t \\e \\\\ \\xNN, and \\c at the end)"
+            )
+        return _ESCAPES[letter]
+
+    # Bytes travel as the characters of the same number; what is typed beyond ASCII is UTF-8.
+    return _ESCAPE.sub(meant, text.encode().decode("latin-1")).encode("latin-1")

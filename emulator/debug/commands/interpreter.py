@@ -3,23 +3,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.debug import expressions
-from emulator.debug.commands import asking, changing, looking, moving, paths, protocol, stopping
+from emulator.debug.commands import (
+    asking,
+    changing,
+    code,
+    looking,
+    moving,
+    paths,
+    printing,
+    protocol,
+    stopping,
+)
 from emulator.debug.commands.completing import Candidates, candidates
-from emulator.debug.commands.registry import command, find, help_text
+from emulator.debug.commands.registry import command, commands, find, help_text
 from emulator.debug.expressions import Evaluator
 from emulator.debug.records import Breakpoint, Stop, StopKind
 from emulator.debug.session import DebugSession
+from emulator.debug.sources import Sources
 from emulator.debug.symbols import Symbols
 from emulator.engine import Access
 from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
-assert all((asking, changing, looking, moving, paths, protocol, stopping))  # they declare their commands
+assert all(
+    (asking, changing, code, looking, moving, paths, printing, protocol, stopping)
+)  # they declare their commands
 _MOST_NESTED = 20
+_FILE_LINE = re.compile(r"(\S.*):([0-9]{1,9})")
 
 
 class QuitError(Exception):
@@ -32,7 +46,9 @@ class Interpreter:
     def __init__(self, session: DebugSession, symbols: Symbols, say: Callable[[str], None]) -> None:
         self.session = session
         self.symbols = symbols
+        self.sources = Sources(symbols)
         self.evaluator = Evaluator(session, symbols)
+        self.displays: dict[int, str] = {}
         self.say = say
         self.hart = 0
         self._depth = 0
@@ -100,6 +116,13 @@ class Interpreter:
         """Of an expression, as the hart that is looked at sees it."""
         return self.evaluator.value(text, self.hart)
 
+    def places(self, text: str) -> list[int]:
+        """The addresses that FILE:LINE means (one a function), or an expression."""
+        found = _FILE_LINE.fullmatch(text.strip())
+        if found is None:
+            return [self.value(text)]
+        return self.sources.addresses(found[1], int(found[2]))[1]
+
     def count(self, text: str) -> int:
         """How often: 1 if it is not said."""
         count = self.value(text) if text else 1
@@ -154,6 +177,7 @@ class Interpreter:
             }
             self.say(texts.get(stop.kind, at))
         self.say(self.where(stop.hart))
+        printing.show_displays(self)
 
     def _report_watch(self, stop: Stop, at: str) -> None:
         assert stop.hit is not None
@@ -165,18 +189,31 @@ class Interpreter:
         done = names.get(hit.kind, "read and written")
         what = "is about to be" if stop.backwards else "was"
         by = f"by {stop.writer or self.symbols.name(hit.pc)}"
+        asked = (
+            self.session.breakpoints.get(number) is None
+        )  # by a question about the past: no user's watchpoint
+        watchpoint = "" if asked else f"watchpoint {number}: "
         machine = self.session.machine
         if stop.writer:  # the device knows physical addresses only
             data: bytes | None = machine.read_physical(hit.physical, hit.width)
         else:
             data = machine.read_virtual(stop.hart, hit.address, hit.width)
         shown = "" if data is None else f", value {int.from_bytes(data, 'little'):#x}"
-        self.say(f"watchpoint {number}: {hit.address:#x} {what} {done} {by}{shown}, {at}")
+        self.say(f"{watchpoint}{hit.address:#x} {what} {done} {by}{shown}, {at}")
 
 
 @command("help", "h", group="General", usage="[COMMAND]", help="What there is, or one command.")
 def _help(interpreter: Interpreter, rest: str) -> None:
-    interpreter.say((expressions.__doc__ or "").strip() if rest == "expressions" else help_text(rest))
+    interpreter.say(help_text(rest))
+
+
+@command("info", "i", group="General", help="What `info` can show.")
+def _info(interpreter: Interpreter, rest: str) -> None:
+    if rest:
+        raise ReplugError(f"info {rest}: no such command (info lists them)")
+    for each in commands():
+        if any(name.startswith("info ") for name in each.names):
+            interpreter.say(each.line)
 
 
 @command("quit", "q", "exit", group="General", help="Leave the debugger.")

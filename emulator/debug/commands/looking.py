@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from emulator.debug.commands.code import show_code
 from emulator.debug.commands.registry import command
 from emulator.debug.frames import MOST, StackFrame, stack
+from emulator.debug.listing import mapped
 from emulator.debug.registers import read
 from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
-from toolchain.disassemble import disassemble
 
 if TYPE_CHECKING:
     from emulator.debug.commands.interpreter import Interpreter
@@ -20,16 +20,8 @@ if TYPE_CHECKING:
 GROUP = "Looking"
 _SIZES = {"b": 1, "h": 2, "w": 4, "g": 8}
 _FORMAT = re.compile(r"/([0-9]*)([xduacsi]?)([bhwg]?)")
-_PRINT_FORMAT = re.compile(r"/(\w*)\s*")
-_PRINTED: dict[str, Callable[[int], str]] = {
-    "x": hex,
-    "d": lambda value: str(value - (1 << 64) if value >> 63 else value),
-    "u": str,
-    "t": bin,
-    "o": oct,
-    "c": lambda value: repr(chr(value & 0xFF)),
-}
 _MOST = 1 << 16
+_LONGEST_STRING = 256
 
 
 @command("info harts", "info threads", group=GROUP, help="Where every hart is.")
@@ -95,33 +87,6 @@ def _registers(interpreter: Interpreter, rest: str) -> None:
 
 
 @command(
-    "print",
-    "p",
-    group=GROUP,
-    usage="[/F] EXPRESSION",
-    help="A value, or only in one format: x d u t (binary) o c a (symbol).\n"
-    "help expressions: what may stand there",
-)
-def _print(interpreter: Interpreter, rest: str) -> None:
-    chosen = _PRINT_FORMAT.match(rest)
-    if chosen is not None:
-        interpreter.say(_in_format(interpreter, interpreter.value(rest[chosen.end() :]), chosen[1]))
-        return
-    value = interpreter.value(rest)
-    symbol = interpreter.symbols.at(value)
-    name = f" <{interpreter.symbols.name(value)}>" if symbol is not None else ""
-    interpreter.say(f"{value} = {value:#x}{name}")
-
-
-def _in_format(interpreter: Interpreter, value: int, kind: str) -> str:
-    if kind == "a":
-        return f"{value:#x} <{interpreter.symbols.name(value)}>"
-    if kind not in _PRINTED:
-        raise ReplugError(f"/{kind}: there are the formats a {' '.join(_PRINTED)}")
-    return _PRINTED[kind](value)
-
-
-@command(
     "x",
     group=GROUP,
     usage="[/NFS] ADDRESS",
@@ -133,12 +98,14 @@ def _examine(interpreter: Interpreter, rest: str) -> None:
     address = interpreter.value(rest[found.end() :] if found is not None else rest)
     units = min(int(count or 1), _MOST)
     if kind == "i":
-        _show_code(interpreter, address, units)
+        show_code(interpreter, address, units)
         return
     word = "g" if interpreter.session.engine.config.xlen == 64 else "w"
     size = 1 if kind in ("c", "s") and not size_name else _SIZES[size_name or word]
     if kind == "s":
-        data = _bytes(interpreter, address, 256, partly=True)
+        data = mapped(interpreter, address, _LONGEST_STRING)
+        if not data:
+            raise ReplugError(f"{address:#x}: hart {interpreter.hart} has no memory there")
         interpreter.say(f"{address:#x}: {data.split(bytes(1))[0].decode(errors='replace')!r}")
         return
     data = _bytes(interpreter, address, units * size)
@@ -159,13 +126,12 @@ def _shown(value: int, kind: str, size: int) -> str:
     return f"{value:#0{2 * size + 2}x}"
 
 
-def _bytes(interpreter: Interpreter, address: int, length: int, *, partly: bool = False) -> bytes:
-    machine, hart = interpreter.session.machine, interpreter.hart
-    data = machine.read_virtual(hart, address, length)
-    if data is None and partly:
-        data = machine.read_virtual(hart, address, min(length, 4096 - address % 4096))
+def _bytes(interpreter: Interpreter, address: int, length: int) -> bytes:
+    data = interpreter.session.machine.read_virtual(interpreter.hart, address, length)
     if data is None:
-        raise ReplugError(f"{address:#x}: hart {hart} has no memory there, or not {length} bytes of it")
+        raise ReplugError(
+            f"{address:#x}: hart {interpreter.hart} has no memory there, or not {length} bytes of it"
+        )
     return data
 
 
@@ -176,34 +142,6 @@ def _physical(interpreter: Interpreter, rest: str) -> None:
     data = interpreter.session.machine.read_physical(address, min(interpreter.value(length or "16"), _MOST))
     for start in range(0, len(data), 16):
         interpreter.say(f"{address + start:#x}: {data[start : start + 16].hex(' ')}")
-
-
-@command(
-    "disassemble", "disas", group=GROUP, usage="[ADDRESS] [N]", help="Code from there, or around the pc."
-)
-def _disassemble(interpreter: Interpreter, rest: str) -> None:
-    place, _, count = rest.partition(" ")
-    address = interpreter.value(place) if place else interpreter.session.engine.get_pc(interpreter.hart)
-    _show_code(interpreter, address, min(interpreter.value(count) if count else 8, _MOST))
-
-
-def _show_code(interpreter: Interpreter, address: int, count: int) -> None:
-    engine = interpreter.session.engine
-    pc = engine.get_pc(interpreter.hart)
-    data = _bytes(interpreter, address, 4 * count, partly=True)
-    for number, each in enumerate(disassemble(data, address, bits=engine.config.xlen)):
-        if number == count:
-            break
-        mark = "=>" if each.address == pc else "  "
-        interpreter.say(f"{mark} {each.address:#x} <{interpreter.symbols.name(each.address)}>: {each}")
-
-
-@command("info symbol", group=GROUP, usage="ADDRESS", help="Symbol and source line of an address.")
-def _symbol(interpreter: Interpreter, rest: str) -> None:
-    address = interpreter.value(rest)
-    line = interpreter.symbols.line(address)
-    place = f" at {line[0]}:{line[1]}" if line is not None else ""
-    interpreter.say(f"{address:#x} <{interpreter.symbols.name(address)}>{place}")
 
 
 @command(

@@ -78,10 +78,13 @@ def _continue(interpreter: Interpreter, _rest: str) -> None:
     interpreter.report(interpreter.session.run())
 
 
-@command("until", "u", "advance", group=FORWARD, usage="ADDRESS", help="Until any hart comes there.")
+@command(
+    "until", "u", "advance", group=FORWARD, usage="ADDRESS|FILE:LINE", help="Until any hart comes there."
+)
 def _until(interpreter: Interpreter, rest: str) -> None:
     session = interpreter.session
-    session.break_at(interpreter.value(rest), temporary=True, text=rest)
+    for address in interpreter.places(rest):
+        session.break_at(address, temporary=True, text=rest)
     interpreter.report(session.run())
 
 

@@ -7,6 +7,7 @@ The layouts are read from the guest's own headers, so that they are always those
 from __future__ import annotations
 
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 GROUP = "The guest"
 _DEFINE = re.compile(r"#define\s+(\w+)\s+(0x[0-9a-fA-F]+|[0-9]+)\s*(?://|/\*|$)", re.MULTILINE)
+_MOST_PLACES = 4  # in one symbol that are named one by one
 _STATES = ("free", "embryo", "runnable", "running", "sleeping", "zombie")
 
 
@@ -76,6 +78,13 @@ class Guest:
                     found.setdefault(descriptor, f"{self.process(process)}, descriptor {slot}")
         return found
 
+    def spinlock(self, address: int) -> str:
+        """Whose it is: its word does not tell, but whoever has changed that last has taken the lock."""
+        if not self.load(address, 4):
+            return "free"
+        hart = self._interpreter.session.changed_by(address, 4)
+        return "held" if hart is None else f"held by hart {hart}"
+
     def sleeping_lock(self, address: int) -> str:
         held = self.load(address + self.layout["SLEEP_LOCK_HELD"], 4)
         if not held:
@@ -130,7 +139,7 @@ def _processes(interpreter: Interpreter, _rest: str) -> None:
         interpreter.say(f"{guest.process(process)}: {name}{on}, per-process lock {lock}")
 
 
-@command("info locks", group=GROUP, help="The kernel's spinlocks, and who holds sleeping locks.")
+@command("info locks", group=GROUP, help="The kernel's locks, and who holds them.")
 def _locks(interpreter: Interpreter, _rest: str) -> None:
     guest = Guest(interpreter)
     image = interpreter.session.machine.image
@@ -138,8 +147,7 @@ def _locks(interpreter: Interpreter, _rest: str) -> None:
         if symbol.name.endswith("_lock") and symbol.kind in ("object", "label"):
             segment = image.segment_at(symbol.address) if image is not None else None
             if segment is not None and segment.flags & 1 == 0:
-                value = guest.load(symbol.address, 4)
-                interpreter.say(f"{symbol.name:<24} {'held' if value else 'free'}")
+                interpreter.say(f"{symbol.name:<24} {guest.spinlock(symbol.address)}")
     for process in guest.processes():
         lock = guest.sleeping_lock(process + guest.layout["PROCESS_LOCK"])
         if lock != "free":
@@ -154,9 +162,24 @@ def _paths(interpreter: Interpreter, rest: str) -> None:
     for name in names:
         begins = [n.address for n in notes if n.name == name and n.kind == PATH_BEGIN]
         ends = [n.address for n in notes if n.name == name and n.kind == PATH_END]
-        interpreter.say(
-            f"{name}: from {', '.join(interpreter.symbols.name(a) for a in begins)} "
-            f"to {', '.join(interpreter.symbols.name(a) for a in ends)}"
-        )
+        if begins or ends:
+            interpreter.say(f"{name}")
+            interpreter.say(_places("begins", begins, interpreter))
+            interpreter.say(_places("ends", ends, interpreter))
     if not names:
         interpreter.say("no path is declared" if not rest else f"no path {rest} is declared")
+
+
+def _places(what: str, addresses: list[int], interpreter: Interpreter) -> str:
+    """Where a path begins or ends; of many places in one symbol, such as a pool of code, only how many."""
+    by_symbol: dict[str, list[int]] = {}
+    for address in addresses:
+        found = interpreter.symbols.at(address)
+        by_symbol.setdefault(found[0] if found is not None else f"{address:#x}", []).append(address)
+    said = [
+        f"{symbol} ({len(many)} places)"
+        if len(many) > _MOST_PLACES
+        else ", ".join(map(interpreter.symbols.name, many))
+        for symbol, many in by_symbol.items()
+    ]
+    return textwrap.fill(", ".join(said), 78, initial_indent=f"    {what:<8}", subsequent_indent=" " * 12)

@@ -26,10 +26,18 @@ class Command:
     help: str
     action: Action
 
+    @property
+    def line(self) -> str:
+        """Usage, and the first line of the help."""
+        left = f"{self.names[0]} {self.usage}".rstrip()
+        return f"  {left:<38} {self.help.splitlines()[0]}"
+
 
 _FORMAT = re.compile(r"^(\w+)/")  # x/4g is x with /4g
+_MOST_WORDS = 3  # of a name
 _commands: dict[str, Command] = {}
 _by_any_name: dict[str, Command] = {}
+_topics: dict[str, str] = {}
 
 
 def command(*names: str, group: str, usage: str = "", help: str) -> Callable[[Action], Action]:
@@ -58,17 +66,15 @@ def find(line: str) -> tuple[Command, str]:
     """
     line = _FORMAT.sub(r"\1 /", line)
     words = line.split()
-    for count in (3, 2, 1):
+    for count in range(min(_MOST_WORDS, len(words)), 0, -1):
         name = " ".join(words[:count])
-        if len(words) >= count and name in _by_any_name:
+        if name in _by_any_name:
             return _by_any_name[name], _behind(line, count)
-    for count in (3, 2, 1):
-        name = " ".join(words[:count])
-        matching = {m.names[0] for n, m in _by_any_name.items() if _abbreviates(name, n)}
-        if len(words) >= count and len(matching) == 1:
-            return _commands[matching.pop()], _behind(line, count)
-        if len(words) >= count and matching:
-            raise ReplugError(f"{name}: could be any of {', '.join(sorted(matching))}")
+        matching = {m.names[0]: n for n, m in _by_any_name.items() if _abbreviates(name, n)}
+        if len(matching) == 1:
+            return _commands[matching.popitem()[0]], _behind(line, count)
+        if matching:
+            raise ReplugError(f"{name}: could be any of {', '.join(sorted(matching.values()))}")
     raise ReplugError(f"{words[0]}: no such command (help lists them)")
 
 
@@ -87,18 +93,26 @@ def completions(prefix: str) -> list[str]:
     return sorted(name for name in _by_any_name if name.startswith(prefix))
 
 
+def topic(name: str, text: str) -> None:
+    """Declares a text that `help NAME` shows, beside the commands'."""
+    _topics[name] = text
+
+
 def help_text(name: str) -> str:
-    """Of one command, or of all."""
-    if name:
-        found, _ = find(name)
-        also = f"\nalso: {', '.join(found.names[1:])}" if len(found.names) > 1 else ""
-        return f"{found.names[0]} {found.usage}".rstrip() + f"\n{found.help}{also}"
-    lines = []
+    """Of one command, a topic, a group of commands, or of all."""
     groups = dict.fromkeys(each.group for each in commands())
-    for group in groups:
-        lines.append(f"{group}:")
-        for each in commands():
-            if each.group == group:
-                left = f"{each.names[0]} {each.usage}".rstrip()
-                lines.append(f"  {left:<38} {each.help.splitlines()[0]}")
-    return "\n".join(lines)
+    if not name:
+        also = f"Also: help {', help '.join(_topics)}"
+        return "\n".join([*(line for group in groups for line in (f"{group}:", *_lines(group))), also])
+    chosen = next((group for group in groups if group.lower() == name.lower()), None)
+    if chosen is not None:
+        return "\n".join(_lines(chosen))
+    if name in _topics:
+        return _topics[name]
+    found, _ = find(name)
+    others = f"\nalso: {', '.join(found.names[1:])}" if len(found.names) > 1 else ""
+    return f"{found.names[0]} {found.usage}".rstrip() + f"\n{found.help}{others}"
+
+
+def _lines(group: str) -> list[str]:
+    return [each.line for each in commands() if each.group == group]

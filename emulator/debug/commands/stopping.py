@@ -29,13 +29,19 @@ def _set_break(interpreter: Interpreter, rest: str, *, temporary: bool) -> None:
         elif word == "space":
             satp = interpreter.value(value)
     text = parts[0].strip().lstrip("*") if parts[0].strip().startswith("*") else parts[0].strip()
-    address = interpreter.value(text) if text else interpreter.session.engine.get_pc(interpreter.hart)
+    addresses = interpreter.places(text) if text else [interpreter.session.engine.get_pc(interpreter.hart)]
     if condition:
         interpreter.evaluator.value(condition, interpreter.hart)  # says now what is wrong with it
-    made = interpreter.session.break_at(
-        address, harts=harts, satp=satp, condition=condition.strip() or None, temporary=temporary, text=text
-    )
-    interpreter.say(f"breakpoint {made.number} at {address:#x} <{interpreter.symbols.name(address)}>")
+    for address in addresses:
+        made = interpreter.session.break_at(
+            address,
+            harts=harts,
+            satp=satp,
+            condition=condition.strip() or None,
+            temporary=temporary,
+            text=text,
+        )
+        interpreter.say(f"breakpoint {made.number} at {address:#x} <{interpreter.symbols.name(address)}>")
 
 
 def _hart(interpreter: Interpreter, text: str) -> int:
@@ -49,14 +55,14 @@ def _hart(interpreter: Interpreter, text: str) -> int:
     "break",
     "b",
     group=GROUP,
-    usage="[ADDRESS] [hart N] [space SATP] [if CONDITION]",
+    usage="[ADDRESS|FILE:LINE] [hart N] [space SATP] [if CONDITION]",
     help="Stop in front of an instruction.",
 )
 def _break(interpreter: Interpreter, rest: str) -> None:
     _set_break(interpreter, rest, temporary=False)
 
 
-@command("tbreak", "tb", group=GROUP, usage="[ADDRESS] ...", help="The same, once.")
+@command("tbreak", "tb", group=GROUP, usage="[ADDRESS|FILE:LINE] ...", help="The same, once.")
 def _tbreak(interpreter: Interpreter, rest: str) -> None:
     _set_break(interpreter, rest, temporary=True)
 

@@ -19,10 +19,10 @@ from emulator.debug.dap.messages import Message
 from emulator.debug.dap.moves import Moves
 from emulator.debug.dap.places import Places
 from emulator.debug.dap.progress import Progress
-from emulator.debug.dap.sources import Sources, resolve
 from emulator.debug.dap.stops import Stops
 from emulator.debug.dap.variables import Variables
 from emulator.debug.records import Stop, StopKind
+from emulator.debug.sources import Sources, resolve
 from emulator.errors import ReplugError
 
 Handler = Callable[[Arguments], Message | None]
@@ -76,7 +76,7 @@ class Adapter:
         self._interpreter = interpreter
         self._session = interpreter.session
         self._event = event
-        self._sources = Sources(interpreter.symbols)
+        self._sources: Sources = interpreter.sources
         self._sources.roots = list(roots or [])
         self._roots = list(self._sources.roots)
         self._places = Places(interpreter)

@@ -9,9 +9,9 @@ from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, number
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.places import Places
-from emulator.debug.dap.sources import Sources
 from emulator.debug.frames import StackFrame
 from emulator.debug.gdb import describe
+from emulator.debug.sources import Sources
 from emulator.report import EXCEPTIONS, INTERRUPTS
 
 _MACHINE = 3

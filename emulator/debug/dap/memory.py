@@ -10,7 +10,7 @@ from collections.abc import Callable
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, address, number, text
 from emulator.debug.dap.messages import Message
-from emulator.debug.dap.sources import Sources
+from emulator.debug.sources import Sources
 from emulator.errors import ReplugError
 from toolchain.disassemble import Instruction, disassemble
 

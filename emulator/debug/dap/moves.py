@@ -14,8 +14,8 @@ from emulator.debug.commands.moving import back_over, back_to_line, into, leave_
 from emulator.debug.dap.arguments import Arguments, number, table, text
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.places import Places
-from emulator.debug.dap.sources import Sources
 from emulator.debug.records import Stop, StopKind
+from emulator.debug.sources import Sources
 from emulator.errors import ReplugError
 
 Move = Callable[[], Stop]

@@ -12,8 +12,8 @@ from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, address, number, table, tables, text
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.places import Places
-from emulator.debug.dap.sources import Sources
 from emulator.debug.records import Breakpoint, Stop
+from emulator.debug.sources import Sources
 from emulator.engine import Access
 from emulator.errors import ReplugError
 

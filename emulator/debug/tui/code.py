@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from emulator.debug.tui.listing import Listing, Row
+from emulator.debug.listing import Listing, Row
 from emulator.debug.tui.pane import Pane
 
 _MARK = 4  # columns for harts: the arrow and up to three of them

@@ -9,9 +9,9 @@ from pathlib import PurePath
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.frames import stack
 from emulator.debug.lanes import Cell, Window, window
+from emulator.debug.listing import Listing, listing
 from emulator.debug.records import Position, StopKind
 from emulator.debug.registers import read
-from emulator.debug.tui.listing import Listing, listing
 
 _STACK_WORDS = 64
 _CSRS = (

@@ -88,6 +88,11 @@ class Sources:
             raise ReplugError(f"{path}: the program has no lines of this file")
         return [row for file in matching for row in self._rows[file]]
 
+    def of_file(self, file: str) -> list[_Row]:
+        """All (line, address) of a file as the debug information names it."""
+        self._read()
+        return self._rows.get(file, [])
+
     def _read(self) -> None:
         if self._known == len(self._symbols.files):
             return

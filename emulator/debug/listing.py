@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import guestos
-from emulator.debug.commands.interpreter import Interpreter
-from emulator.debug.symbols import Symbols
 from emulator.engine import PAGE_SIZE, Access
 from toolchain.disassemble import disassemble
 
+if TYPE_CHECKING:
+    from emulator.debug.commands.interpreter import Interpreter
+
 _BEFORE, _AFTER = 512, 1024  # bytes of disassembly in front of and behind a place
-_MOST_ABOVE = 4  # directories above an image in which its source may be
 _LONGEST_FILE = 100_000  # lines
 
 
@@ -58,7 +57,7 @@ def listing(interpreter: Interpreter, address: int, *, source: bool) -> Listing:
 
 def _disassembly(interpreter: Interpreter, address: int) -> Listing:
     start = _start(interpreter, address)
-    data = _mapped(interpreter, start, address - start + _AFTER)
+    data = mapped(interpreter, start, address - start + _AFTER)
     symbols, bits = interpreter.symbols, interpreter.session.engine.config.xlen
     stand, breaks = _harts_by_pc(interpreter), _breakpoints_by_address(interpreter)
     rows: list[Row] = []
@@ -96,13 +95,13 @@ def _start(interpreter: Interpreter, address: int) -> int:
         first = begin
     starts: list[int] = [first, *range(max(address - 32, 0), address, 2)]
     for start in starts:
-        data = _mapped(interpreter, start, address - start + 4)
+        data = mapped(interpreter, start, address - start + 4)
         if any(each.address == address for each in disassemble(data, start, bits=bits)):
             return start
     return address
 
 
-def _mapped(interpreter: Interpreter, address: int, length: int) -> bytes:
+def mapped(interpreter: Interpreter, address: int, length: int) -> bytes:
     """So many bytes, or as many pages of them as are mapped."""
     machine, hart = interpreter.session.machine, interpreter.hart
     data = b""
@@ -138,15 +137,14 @@ def _breakpoints_by_address(interpreter: Interpreter) -> dict[int, int]:
 
 
 def _source(interpreter: Interpreter, address: int) -> Listing | None:
+    """The whole file, where it is found."""
     symbols = interpreter.symbols
     place = symbols.line(address)
-    if place is None:
+    path = interpreter.sources.path(place[0]) if place is not None else None
+    if place is None or path is None:
         return None
     name, current = place
-    roots = [Path.cwd(), Path(guestos.__file__).parent]
-    for image, _ in symbols.files:  # names are relative to where it was built: often above it
-        roots += list(image.path.resolve().parents)[:_MOST_ABOVE]
-    text = _text(name, tuple(dict.fromkeys(roots)))
+    text = text_of(path)
     if not 0 < current <= len(text):
         return None
     harts: dict[int, tuple[int, ...]] = {}
@@ -159,7 +157,9 @@ def _source(interpreter: Interpreter, address: int) -> Listing | None:
         line = symbols.line(at)
         if line is not None and line[0] == name:
             breaks[line[1]] = number
-    code = _lines(symbols, len(symbols.files)).get(name, {})
+    code: dict[int, int] = {}  # the lowest address of each line
+    for number, at in interpreter.sources.of_file(name):
+        code[number] = min(at, code.get(number, at))
     rows = tuple(
         Row(each.expandtabs(8), code.get(number), str(number), harts.get(number, ()), breaks.get(number, 0))
         for number, each in enumerate(text, 1)
@@ -167,21 +167,10 @@ def _source(interpreter: Interpreter, address: int) -> Listing | None:
     return Listing(f"{name}  {symbols.name(address)}", rows, current - 1, source=True)
 
 
-@lru_cache(maxsize=2)
-def _lines(symbols: Symbols, _files: int) -> dict[str, dict[int, int]]:
-    """For each source file, its lines that code comes from, with the lowest address of each."""
-    found: dict[str, dict[int, int]] = {}
-    for address, file, line in symbols.lines():
-        lines = found.setdefault(file, {})
-        lines[line] = min(address, lines.get(line, address))
-    return found
-
-
 @cache
-def _text(name: str, roots: Sequence[Path]) -> tuple[str, ...]:
-    for root in roots:
-        try:
-            return tuple((root / name).read_text(errors="replace").splitlines()[:_LONGEST_FILE])
-        except (OSError, ValueError):
-            continue
-    return ()
+def text_of(path: Path) -> tuple[str, ...]:
+    """The lines of a source file; none if it cannot be read."""
+    try:
+        return tuple(path.read_text(errors="replace").splitlines()[:_LONGEST_FILE])
+    except (OSError, ValueError):
+        return ()
