@@ -3,7 +3,8 @@
 
 They are the engine's stack of page layers (snapshot.c): each holds the pages that changed until the next one.
 Going back to one drops those behind it. They are thinned so that they stand dense near the present and sparse
-far back: a few dozen for any length of run, and within a budget of memory in any case.
+far back: a few dozen for any length of run. A budget of memory bounds them for guests that write to much of
+their RAM over and over as well: then they are fewer, down to the start of the run alone.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ SPACING = 1_000_000
 """Steps between two checkpoints near the present: some thousandths of a second of running again."""
 DENSITY = 8
 """Far back, the distance between two is at most this part of the distance to the present."""
-BUDGET = 256 << 20
+BUDGET = 160 << 20
 """Bytes of pages and device state that checkpoints may hold."""
+_LAYERS = 8
+"""Of the budget, what may change behind the newest checkpoint before there is another one is this part."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,17 @@ class Checkpoint:
     passed: int
     left: Left
 
-    @property
-    def device_bytes(self) -> int:
-        """Host memory of the state of devices."""
-        return sum(len(state) for state in self.snapshot.devices.values())
-
 
 class History:
     """The checkpoints of a machine, oldest first; the oldest is the start of the run and stays."""
 
-    def __init__(self, machine: Machine, budget: int = BUDGET) -> None:
+    def __init__(self, machine: Machine, budget: int | None = None) -> None:
+        budget = BUDGET if budget is None else budget
         self._machine = machine
-        self._budget = budget
+        self._budget = budget * (_LAYERS - 1) // _LAYERS
+        self._layer = max(budget // _LAYERS // PAGE_SIZE, 1)
         self._checkpoints: list[Checkpoint] = []
+        machine.engine.limit_snapshot(self._layer)
 
     def __len__(self) -> int:
         return len(self._checkpoints)
@@ -62,11 +63,13 @@ class History:
     @property
     def bytes(self) -> int:
         """Host memory that they hold: pages and device state."""
-        pages = self._machine.engine.snapshot_pages
-        return sum(
-            pages(checkpoint.snapshot.number) * PAGE_SIZE + checkpoint.device_bytes
-            for checkpoint in self._checkpoints
-        )
+        states = {id(state): len(state) for each in self._checkpoints for state in _states(each.snapshot)}
+        return self._machine.engine.snapshot_bytes + sum(states.values())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much has changed since the newest checkpoint that there should be another one."""
+        return self._machine.engine.snapshot_pages(self.newest.snapshot.number) >= self._layer
 
     def take(self, passed: int, left: Left) -> None:
         """A checkpoint of the machine as it is now, unless there is one."""
@@ -75,6 +78,8 @@ class History:
         if self._checkpoints and self.newest.step == step and self.newest.passed == passed:
             return
         snapshot = self._machine.snapshot()
+        if self._checkpoints:
+            snapshot = _sharing(snapshot, self.newest.snapshot)
         self._checkpoints.append(Checkpoint(step, engine.total_instret, snapshot, passed, left))
         self._thin()
 
@@ -119,7 +124,7 @@ class History:
                 self._forget(index)
             else:
                 index += 1
-        while len(self._checkpoints) > 3 and self.bytes > self._budget:
+        while len(self._checkpoints) > 2 and self.bytes > self._budget:
             self._forget(self._least_useful())
 
     def _least_useful(self) -> int:
@@ -140,3 +145,16 @@ class History:
             checkpoint = self._checkpoints[later]
             moved = replace(checkpoint.snapshot, number=checkpoint.snapshot.number - 1)
             self._checkpoints[later] = replace(checkpoint, snapshot=moved)
+
+
+def _states(snapshot: Snapshot) -> tuple[bytes, ...]:
+    return (snapshot.harts, snapshot.events, *snapshot.devices.values())
+
+
+def _sharing(snapshot: Snapshot, before: Snapshot) -> Snapshot:
+    """The same, with the state of devices that has not changed held once: a disk's may be large."""
+    devices = {
+        name: before.devices[name] if before.devices.get(name) == state else state
+        for name, state in snapshot.devices.items()
+    }
+    return replace(snapshot, devices=devices)

@@ -209,7 +209,10 @@ class Run:
         if self._is_live and not self.in_the_past:
             self._outside.settle()
         self._pace(steps - before, time.monotonic() - started)
-        if steps > before and steps - self.history.newest.step >= SPACING and self._settled:
+        due = steps - self.history.newest.step >= SPACING or (
+            reason is StopReason.REQUEST and self.history.is_full
+        )
+        if steps > before and due and self._settled:
             self.history.take(self.timeline.passed, self._outside.left)
         return reason, outcome
 
@@ -302,7 +305,8 @@ class Run:
             self.machine.accept(external.channel, external.data)
             self._arrived()
             return StopReason.LIMIT, outcome
-        if outcome is None and (reason is not StopReason.EVENT or here[0] > external.instructions):
+        on_the_way = reason in (StopReason.EVENT, StopReason.REQUEST) and here[0] <= external.instructions
+        if outcome is None and not on_the_way:
             raise ReplugError(
                 f"the run does not come by instruction {external.instructions} at {external.time} ns, where "
                 "something was typed: it is of another version of Replug"
@@ -332,6 +336,7 @@ class Run:
     def _do(self, external: Switch | Edit, what: str) -> None:
         """Against the run; in the past, a new timeline begins here."""
         self._new_timeline(what)
+        self.breakpoints.disarm()  # what a user does to a register is no change that a watchpoint waits for
         self.machine.act(external)
         self.timeline.add(external)
 

@@ -592,6 +592,14 @@ void replug_request_stop(replug_machine *machine)
         hart_attend(&machine->harts[machine->turn]);
 }
 
+/* From the middle of a block: come back in front of the next one. */
+void machine_interrupt(struct replug_machine *machine)
+{
+    replug_request_stop(machine);
+    if (machine->turn < machine->config.harts)
+        machine->harts[machine->turn].ended = true;
+}
+
 uint64_t replug_total_instret(replug_machine *machine) { return total(machine); }
 
 uint64_t replug_rounds(replug_machine *machine) { return machine->rounds; }

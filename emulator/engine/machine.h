@@ -40,6 +40,7 @@
  *   careful.c    a block instruction by instruction, to stop anywhere
  *   breakpoint.c breakpoints
  *   watchpoint.c watchpoints
+ *   sieve.c      where in the past they may have been met, at nearly full speed
  */
 #ifndef REPLUG_MACHINE_H
 #define REPLUG_MACHINE_H
@@ -369,6 +370,8 @@ struct replug_machine {
         uint64_t value;
     } register_watch;
     bool scanning;           /* hits are noted and do not stop the run */
+    bool sieving;            /* and have no exact place (sieve.c) */
+    bool windows;            /* each hart's Unicorn has the window that this takes */
     uint64_t hit_count;
     replug_hit hit;
     struct plic plic;
@@ -396,6 +399,8 @@ struct replug_machine {
     struct event_log log;
     struct snapshot *snapshots;  /* oldest first */
     uint32_t snapshot_count, snapshot_capacity;
+    uint64_t kept_pages;         /* that snapshots have the contents of */
+    uint64_t layer_limit;        /* of replug_limit_snapshot */
     bool keep_events;
     replug_event *kept;          /* for Python to drain */
     uint32_t kept_count, kept_capacity;
@@ -418,6 +423,7 @@ void machine_fail(struct replug_machine *machine, const char *format, ...);
 uint64_t machine_now(const hart *h);
 uint64_t machine_read_time(hart *h); /* the same as the guest sees it: never behind what another hart has seen */
 
+void machine_interrupt(struct replug_machine *machine);
 bool machine_exception_is_due(const hart *h);
 static inline bool machine_exception_due(const hart *h) { return h->machine->exception_due && machine_exception_is_due(h); }
 bool machine_continue(hart *h); /* from the block hook, at the end of a slice */
@@ -477,12 +483,20 @@ bool careful_must_stop(hart *h, uint64_t pc);
 bool careful_outside(const hart *h, uint64_t pc);
 static inline bool careful_at_end(const hart *h) { return h->retired - h->left >= h->exact_end; }
 
+/* sieve.c */
+bool sieve_takes(const struct replug_machine *machine, uint8_t page_flags);
+uint64_t sieve_address(const struct replug_machine *machine, uint64_t page);
+bool sieve_block(const hart *h, uint64_t pc, uint32_t size);
+
 /* breakpoint.c */
 bool breakpoint_in(const struct replug_machine *machine, uint64_t start, uint32_t size);
 bool breakpoint_stops(hart *h, uint64_t pc);
+bool breakpoint_met(const hart *h, uint64_t pc, uint32_t size);
 
 /* watchpoint.c */
 uint32_t watchpoint_page(const struct replug_machine *machine, uint64_t virtual, uint64_t physical);
+void watchpoint_register(hart *h);
+bool watchpoint_touches(const struct replug_machine *machine, uint64_t physical, uint32_t width, uint32_t kind);
 void watchpoint_access(hart *h, uint64_t pc, uint64_t virtual, uint64_t physical, uint32_t width, uint32_t kind);
 void watchpoint_instruction(hart *h, uint64_t pc);
 void watchpoint_device(struct replug_machine *machine, uint64_t physical, uint64_t length, uint32_t device);

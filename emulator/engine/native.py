@@ -365,6 +365,17 @@ class Engine(EngineDevices, EngineDebugging):
         """Pages that have changed between this snapshot and the next one, or now."""
         return int(self._lib.replug_snapshot_pages(self._machine, snapshot))
 
+    @property
+    def snapshot_bytes(self) -> int:
+        """Host memory that all snapshots take."""
+        return int(self._lib.replug_snapshot_bytes(self._machine))
+
+    def limit_snapshot(self, pages: int) -> None:
+        """A run comes back (StopReason.REQUEST) soon after so many pages have changed since the newest
+        snapshot; 0: never.
+        """
+        self._lib.replug_limit_snapshot(self._machine, pages)
+
     # --- schedule ---
 
     def record_schedule(self, on: bool = True) -> None:

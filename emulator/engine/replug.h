@@ -225,6 +225,7 @@ int replug_add_watchpoint(replug_machine *machine, uint32_t number, uint64_t add
 void replug_watch_register(replug_machine *machine, uint32_t number, uint32_t hart, uint32_t index);
 void replug_remove_breakpoint(replug_machine *machine, uint32_t number);
 void replug_scan(replug_machine *machine, int on);
+int replug_sieve(replug_machine *machine, int on);
 uint64_t replug_hit_count(replug_machine *machine);
 const replug_hit *replug_last_hit(replug_machine *machine);
 int replug_take_device_hit(replug_machine *machine);
@@ -296,6 +297,8 @@ int replug_merge_snapshot(replug_machine *machine, uint32_t snapshot);
 int replug_rollback(replug_machine *machine, uint32_t snapshot);
 void replug_drop_snapshots(replug_machine *machine);
 uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t snapshot);
+uint64_t replug_snapshot_bytes(replug_machine *machine);
+void replug_limit_snapshot(replug_machine *machine, uint64_t pages);
 int replug_snapshot_holds(replug_machine *machine, uint32_t snapshot, uint64_t address, uint64_t length);
 
 int replug_mark(replug_machine *machine, uint64_t physical, uint32_t kind, uint32_t name, uint32_t detail,

@@ -6,6 +6,8 @@
  * asks again after a snapshot, so nothing escapes.  Going back to a snapshot gives the kept pages of it and of all newer
  * ones their old contents, and the newer ones are gone.
  *
+ * A page that is all zero is kept by its number alone: what a guest has not used yet costs next to nothing.
+ *
  * Pages of code whose shadow is behind RAM (shadow.c) are part of the state: what harts would fetch from them is kept
  * with the snapshot.
  */
@@ -16,13 +18,18 @@
 
 struct kept {
     uint64_t page;
+    uint8_t *contents; /* NULL: zero */
+};
+
+struct view {
+    uint64_t page;
     uint8_t contents[PAGE_SIZE];
 };
 
 struct snapshot {
     struct kept *kept; /* pages that have changed since, as they were */
     uint32_t kept_count, kept_capacity;
-    struct kept *views; /* of the pages of code that were dirty when it was taken */
+    struct view *views; /* of the pages of code that were dirty when it was taken */
     uint32_t view_count;
     uint32_t code_count; /* pages that were code: what becomes code later shows RAM as it is then */
 };
@@ -40,10 +47,35 @@ static struct snapshot *newest(struct replug_machine *machine)
     return machine->snapshot_count ? &machine->snapshots[machine->snapshot_count - 1] : NULL;
 }
 
+static bool is_zero(const uint8_t *contents)
+{
+    uint64_t first;
+
+    memcpy(&first, contents, sizeof first);
+    return first == 0 && memcmp(contents, contents + sizeof first, PAGE_SIZE - sizeof first) == 0;
+}
+
+static uint8_t *keep_contents(struct replug_machine *machine, const uint8_t *contents)
+{
+    uint8_t *result;
+
+    if (is_zero(contents))
+        return NULL;
+    result = resized(NULL, 1, PAGE_SIZE);
+    memcpy(result, contents, PAGE_SIZE);
+    machine->kept_pages++;
+    return result;
+}
+
+static void forget_contents(struct replug_machine *machine, uint8_t *contents)
+{
+    machine->kept_pages -= contents != NULL;
+    free(contents);
+}
+
 void snapshot_keep(struct replug_machine *machine, uint64_t page)
 {
     struct snapshot *snapshot = newest(machine);
-    struct kept *kept;
 
     if (snapshot == NULL || (machine->page_flags[page] & PAGE_SAVED))
         return;
@@ -51,10 +83,11 @@ void snapshot_keep(struct replug_machine *machine, uint64_t page)
         snapshot->kept_capacity = snapshot->kept_capacity ? 2 * snapshot->kept_capacity : 16;
         snapshot->kept = resized(snapshot->kept, snapshot->kept_capacity, sizeof *snapshot->kept);
     }
-    kept = &snapshot->kept[snapshot->kept_count++];
-    kept->page = page;
-    memcpy(kept->contents, machine->ram + (page << PAGE_SHIFT), PAGE_SIZE);
+    snapshot->kept[snapshot->kept_count++] =
+        (struct kept){.page = page, .contents = keep_contents(machine, machine->ram + (page << PAGE_SHIFT))};
     machine->page_flags[page] |= PAGE_SAVED;
+    if (machine->layer_limit != 0 && snapshot->kept_count >= machine->layer_limit)
+        machine_interrupt(machine);
 }
 
 static void watch_again(struct replug_machine *machine, const struct snapshot *snapshot)
@@ -65,8 +98,10 @@ static void watch_again(struct replug_machine *machine, const struct snapshot *s
         hart_flush_tlb(&machine->harts[i]);
 }
 
-static void drop(struct snapshot *snapshot)
+static void drop(struct replug_machine *machine, struct snapshot *snapshot)
 {
+    for (uint32_t i = 0; i < snapshot->kept_count; i++)
+        forget_contents(machine, snapshot->kept[i].contents);
     free(snapshot->kept);
     free(snapshot->views);
     memset(snapshot, 0, sizeof *snapshot);
@@ -102,7 +137,10 @@ int replug_rollback(replug_machine *machine, uint32_t number)
     for (uint32_t i = machine->snapshot_count; i-- > number;) {
         for (uint32_t k = 0; k < machine->snapshots[i].kept_count; k++) {
             const struct kept *kept = &machine->snapshots[i].kept[k];
-            memcpy(machine->ram + (kept->page << PAGE_SHIFT), kept->contents, PAGE_SIZE);
+            if (kept->contents != NULL)
+                memcpy(machine->ram + (kept->page << PAGE_SHIFT), kept->contents, PAGE_SIZE);
+            else
+                memset(machine->ram + (kept->page << PAGE_SHIFT), 0, PAGE_SIZE);
             if (machine->page_flags[kept->page] & PAGE_CODE)
                 shadow_mark_dirty(machine, kept->page);
         }
@@ -117,10 +155,12 @@ int replug_rollback(replug_machine *machine, uint32_t number)
     }
     watch_again(machine, newest(machine));
     for (uint32_t i = machine->snapshot_count; i-- > number + 1;)
-        drop(&machine->snapshots[i]);
+        drop(machine, &machine->snapshots[i]);
     machine->snapshot_count = number + 1;
-    for (uint32_t k = 0; k < snapshot->kept_count; k++)
+    for (uint32_t k = 0; k < snapshot->kept_count; k++) {
         machine->page_flags[snapshot->kept[k].page] &= (uint8_t)~PAGE_SAVED;
+        forget_contents(machine, snapshot->kept[k].contents);
+    }
     snapshot->kept_count = 0;
     return 0;
 }
@@ -147,13 +187,16 @@ int replug_merge_snapshot(replug_machine *machine, uint32_t number)
         seen[before->kept[i].page / 64] |= BIT(before->kept[i].page % 64);
     before->kept = resized(before->kept, count + snapshot->kept_count, sizeof *before->kept);
     for (uint32_t i = 0; i < snapshot->kept_count; i++) {
-        if (!(seen[snapshot->kept[i].page / 64] & BIT(snapshot->kept[i].page % 64)))
+        if (seen[snapshot->kept[i].page / 64] & BIT(snapshot->kept[i].page % 64))
+            forget_contents(machine, snapshot->kept[i].contents);
+        else
             before->kept[count++] = snapshot->kept[i];
     }
+    snapshot->kept_count = 0; /* they have gone to the one before */
     before->kept = resized(before->kept, count, sizeof *before->kept);
     before->kept_count = before->kept_capacity = count;
     free(seen);
-    drop(snapshot);
+    drop(machine, snapshot);
     machine->snapshot_count--;
     memmove(snapshot, snapshot + 1, (machine->snapshot_count - number) * sizeof *snapshot);
     return 0;
@@ -163,7 +206,7 @@ void replug_drop_snapshots(replug_machine *machine)
 {
     watch_again(machine, newest(machine));
     for (uint32_t i = 0; i < machine->snapshot_count; i++)
-        drop(&machine->snapshots[i]);
+        drop(machine, &machine->snapshots[i]);
     machine->snapshot_count = 0;
 }
 
@@ -172,6 +215,19 @@ uint64_t replug_snapshot_pages(replug_machine *machine, uint32_t number)
 {
     return number < machine->snapshot_count ? machine->snapshots[number].kept_count : 0;
 }
+
+/* Host memory that all snapshots take, in bytes. */
+uint64_t replug_snapshot_bytes(replug_machine *machine)
+{
+    uint64_t bytes = machine->kept_pages * PAGE_SIZE;
+
+    for (uint32_t i = 0; i < machine->snapshot_count; i++)
+        bytes += machine->snapshots[i].kept_capacity * sizeof(struct kept) + machine->snapshots[i].view_count * sizeof(struct view);
+    return bytes;
+}
+
+/* From now on a run comes back (REPLUG_STOP_REQUEST) soon after so many pages have changed since a snapshot; 0: it does not. */
+void replug_limit_snapshot(replug_machine *machine, uint64_t pages) { machine->layer_limit = pages; }
 
 /* Has any page of so many bytes from a physical address on changed between that snapshot and the next (or now)? */
 int replug_snapshot_holds(replug_machine *machine, uint32_t number, uint64_t address, uint64_t length)
@@ -190,6 +246,6 @@ int replug_snapshot_holds(replug_machine *machine, uint32_t number, uint64_t add
 void snapshot_destroy(struct replug_machine *machine)
 {
     for (uint32_t i = 0; i < machine->snapshot_count; i++)
-        drop(&machine->snapshots[i]);
+        drop(machine, &machine->snapshots[i]);
     free(machine->snapshots);
 }
