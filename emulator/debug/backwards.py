@@ -147,7 +147,43 @@ class Backwards(Run):
         return [(each.address, each.length) for each in chosen]
 
     def _latest_hit(self, end: int, only: frozenset[int] | None, judged: bool, limit: int) -> Hit | None:
-        """The last hit from here to a step."""
+        """The last hit from here to a step: first where there may be any, then where they are."""
+        for start, stop in reversed(self._sieved(end, only)):
+            if start < self.engine.steps:
+                self._restore(self.history.at_or_before(start))
+            self.breakpoints.disarm()
+            self._forward(start)
+            hit = self._latest_of(stop, only, judged, limit)
+            if hit is not None or self._pausing:
+                return hit
+        return None
+
+    def _sieved(self, end: int, only: frozenset[int] | None) -> list[tuple[int, int]]:
+        """From here to a step: the stretches of the run (from step, to step) in which there may be a hit."""
+        engine, found = self.engine, []
+        self.breakpoints.disarm()  # a register's value is that of the time when its watchpoint is armed
+        self.breakpoints.arm(only)
+        engine.scan(True)
+        if not engine.sieve(True):
+            return [(engine.steps, end)]
+        try:
+            while engine.steps < end and not self._pausing:
+                start, hits = engine.steps, engine.hits
+                _, outcome = self._trip(end)
+                self._device_hit = None
+                if engine.hits > hits:
+                    # What a device does behind the last step of a trip comes to light with the next step.
+                    found.append((start, min(engine.steps + 1, end)))
+                if outcome is not None and not self._goes_on_here():
+                    break
+        finally:
+            engine.sieve(False)
+            engine.scan(False)
+        return found
+
+    def _latest_of(self, end: int, only: frozenset[int] | None, judged: bool, limit: int) -> Hit | None:
+        """The last hit from here to a step, looking at every access."""
+        self.breakpoints.disarm()
         self.breakpoints.arm(only)
         self.engine.scan(not judged)
         latest: Hit | None = None

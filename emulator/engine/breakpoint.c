@@ -52,6 +52,24 @@ static void flag_blocks(struct replug_machine *machine, uint64_t address)
     }
 }
 
+static bool counts(const hart *h, const struct breakpoint *breakpoint)
+{
+    return (breakpoint->harts >> h->id & 1) &&
+           (breakpoint->satp == ~0ull || (h->privilege != MODE_M && breakpoint->satp == h->csr.satp));
+}
+
+/* Is there a breakpoint for this hart in so many bytes of code from pc on? */
+bool breakpoint_met(const hart *h, uint64_t pc, uint32_t size)
+{
+    const struct replug_machine *machine = h->machine;
+
+    for (uint32_t i = 0; i < machine->breakpoint_count; i++) {
+        if (machine->breakpoints[i].address - pc < size && counts(h, &machine->breakpoints[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Does the run stop in front of the instruction at pc?  Then it is noted as the hit. */
 bool breakpoint_stops(hart *h, uint64_t pc)
 {
@@ -61,8 +79,7 @@ bool breakpoint_stops(hart *h, uint64_t pc)
         return false;
     for (uint32_t i = 0; i < machine->breakpoint_count; i++) {
         const struct breakpoint *breakpoint = &machine->breakpoints[i];
-        if (breakpoint->address != pc || !(breakpoint->harts >> h->id & 1) ||
-            (breakpoint->satp != ~0ull && (h->privilege == MODE_M || breakpoint->satp != h->csr.satp)))
+        if (breakpoint->address != pc || !counts(h, breakpoint))
             continue;
         return machine_hit(h, &(replug_hit){.pc = pc, .address = pc, .number = breakpoint->number, .kind = REPLUG_ACCESS_EXECUTE},
                            REPLUG_STOP_BREAK);

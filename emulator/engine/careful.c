@@ -123,8 +123,10 @@ bool careful_wanted(const hart *h, const struct block *block, uint64_t pc)
 
     if (block->instructions == 0 || machine->config.per_instruction)
         return false;
-    return h->retired + block->instructions > h->exact_end || machine->register_watch.kind != REGISTER_NONE ||
-           ((block->flags & BLOCK_BREAK) && breakpoint_in(machine, pc, block->size & SIZE_BYTES));
+    if (h->retired + block->instructions > h->exact_end || machine->register_watch.kind != REGISTER_NONE)
+        return true;
+    const uint32_t size = block->size & SIZE_BYTES;
+    return (block->flags & BLOCK_BREAK) && breakpoint_in(machine, pc, size) && !sieve_block(h, pc, size);
 }
 
 /* The block that has just been counted, none of which has run. */

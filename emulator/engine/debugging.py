@@ -125,6 +125,12 @@ class EngineDebugging:
         """Note hits and go on, instead of stopping; `hits` counts from 0 again."""
         self._lib.replug_scan(self._machine, int(on))
 
+    def sieve(self, on: bool) -> bool:
+        """While scanning: at nearly full speed, with hits that have no exact place (`last_hit` is none of
+        them) and of which some may be none, but none is missed. False: this host cannot.
+        """
+        return bool(self._lib.replug_sieve(self._machine, int(on)) == 0)
+
     @property
     def hits(self) -> int:
         """How many breakpoints and watchpoints have been met since `scan` was called."""

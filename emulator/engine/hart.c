@@ -394,6 +394,8 @@ void hart_run_slice(hart *h, uint64_t instructions)
         } else if (error != UC_ERR_OK) {
             machine_fail(machine, "hart %u at 0x%llx: unicorn: %s", h->id, (unsigned long long)h->pc, uc_strerror(error));
         }
+        if (h->left == 0)
+            watchpoint_register(h);
         if (machine->stop_requested || machine->stop != 0)
             h->ended = true;
         if (h->crossing_armed && !h->crossing_fresh && !h->careful)

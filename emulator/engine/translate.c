@@ -225,11 +225,12 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
     const uint32_t watched = machine->watchpoint_count == 0 || machine->careful.hart == h || access == ACCESS_FETCH
                                  ? 0
                                  : watchpoint_page(machine, address, physical);
-    if (watched & (access == ACCESS_WRITE ? REPLUG_ACCESS_WRITE : REPLUG_ACCESS_READ))
-        return refuse(h, access, address, CAUSE_WATCHPOINT, physical);
-
     page = (physical - machine->config.ram_base) >> PAGE_SHIFT;
     flags = &machine->page_flags[page];
+    const bool sieved = watched != 0 && sieve_takes(machine, *flags);
+    if (!sieved && (watched & (access == ACCESS_WRITE ? REPLUG_ACCESS_WRITE : REPLUG_ACCESS_READ)))
+        return refuse(h, access, address, CAUSE_WATCHPOINT, physical);
+
     if (access != ACCESS_FETCH && (*flags & (access == ACCESS_WRITE ? PAGE_WATCH_STORES : PAGE_WATCH_LOADS)))
         return refuse(h, access, address, CAUSE_DEVICE, physical);
     if (access == ACCESS_FETCH) {
@@ -240,16 +241,16 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
         result->perms = UC_PROT_EXEC;
         return true;
     }
-    result->paddr = physical & ~(uint64_t)(PAGE_SIZE - 1);
+    result->paddr = sieved ? sieve_address(machine, page) : physical & ~(uint64_t)(PAGE_SIZE - 1);
     result->perms = UC_PROT_READ;
     if (access == ACCESS_WRITE) {
         snapshot_keep(machine, page);
         *flags |= PAGE_TOUCHED | PAGE_WRITE_MAPPED;
         if (*flags & PAGE_CODE)
             shadow_mark_dirty(machine, page);
-        const bool loads = (allowed & ALLOW_READ) && !(*flags & PAGE_WATCH_LOADS) && !(watched & REPLUG_ACCESS_READ);
+        const bool loads = (allowed & ALLOW_READ) && !(*flags & PAGE_WATCH_LOADS) && (sieved || !(watched & REPLUG_ACCESS_READ));
         result->perms = (loads ? UC_PROT_READ : 0) | UC_PROT_WRITE;
-    } else if ((allowed & ALLOW_WRITE) && !(watched & REPLUG_ACCESS_WRITE) && may_be_stored_to(machine, *flags) &&
+    } else if ((allowed & ALLOW_WRITE) && (sieved || !(watched & REPLUG_ACCESS_WRITE)) && may_be_stored_to(machine, *flags) &&
                pmp_allows(h, physical, ACCESS_WRITE, privilege)) {
         result->perms |= UC_PROT_WRITE; /* stores to this page are already accounted for: spare the second question */
     }

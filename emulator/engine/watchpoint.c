@@ -45,6 +45,25 @@ static const struct watchpoint *find(const hart *h, uint64_t virtual, uint64_t p
     return NULL;
 }
 
+/* May an access to these bytes of one page be one that somebody waits for?  By whichever address it was reached. */
+bool watchpoint_touches(const struct replug_machine *machine, uint64_t physical, uint32_t width, uint32_t kind)
+{
+    for (uint32_t i = 0; i < machine->watchpoint_count; i++) {
+        const struct watchpoint *watch = &machine->watchpoints[i];
+        if (!(watch->kind & kind))
+            continue;
+        if (watch->physical) {
+            if (physical - watch->address + width - 1 < watch->length + width - 1)
+                return true;
+            continue;
+        }
+        const uint64_t from = watch->address & (PAGE_SIZE - 1), at = physical & (PAGE_SIZE - 1);
+        if (from + watch->length > PAGE_SIZE || at - from + width - 1 < watch->length + width - 1)
+            return true;
+    }
+    return false;
+}
+
 /* An access that the engine makes itself, and that has succeeded. */
 void watchpoint_access(hart *h, uint64_t pc, uint64_t virtual, uint64_t physical, uint32_t width, uint32_t kind)
 {
@@ -127,23 +146,29 @@ void watchpoint_instruction(hart *h, uint64_t pc)
     }
 }
 
+/* Behind an instruction that has retired: has it changed the watched register? */
+void watchpoint_register(hart *h)
+{
+    struct register_watch *watch = &h->machine->register_watch;
+
+    if (watch->kind == REGISTER_NONE || watch->hart != h->id)
+        return;
+    const uint64_t value = watch->kind == REGISTER_X ? hart_get_x(h, watch->index) : hart_get_f(h, watch->index);
+    if (value != watch->value) {
+        watch->value = value;
+        machine_hit_at(h, &(replug_hit){.step = machine_steps(h) - 1, .pc = h->pc, .number = watch->number, .kind = REPLUG_ACCESS_REGISTER},
+                       REPLUG_STOP_WATCHPOINT);
+    }
+}
+
 /* The instruction in front of this place has retired. */
 void watchpoint_settle(hart *h)
 {
-    struct replug_machine *machine = h->machine;
-    const struct register_watch *watch = &machine->register_watch;
-
     if (h->watch_pending) {
         h->watch_pending = false;
         machine_hit_at(h, &h->watched, REPLUG_STOP_WATCHPOINT);
     }
-    if (watch->kind != REGISTER_NONE && watch->hart == h->id && !h->ended) {
-        const uint64_t value = watch->kind == REGISTER_X ? hart_get_x(h, watch->index) : hart_get_f(h, watch->index);
-        if (value != watch->value) {
-            machine->register_watch.value = value;
-            machine_hit(h, &(replug_hit){.pc = h->pc, .number = watch->number, .kind = REPLUG_ACCESS_REGISTER}, REPLUG_STOP_WATCHPOINT);
-        }
-    }
+    watchpoint_register(h);
 }
 
 static void look_again(struct replug_machine *machine)
