@@ -165,6 +165,14 @@ class Image:
         index = bisect_right(self.segments, address, key=lambda segment: segment.vaddr) - 1
         return self.segments[index] if index >= 0 and address < self.segments[index].end else None
 
+    def physical(self, address: int) -> int:
+        """Where in RAM the instruction at a virtual address of the image is put."""
+        segment = self.segment_at(address)
+        if segment is None:
+            return address
+        physical = any(piece.paddr for piece in self.segments)
+        return address - segment.vaddr + (segment.paddr if physical else segment.vaddr)
+
     def symbol(self, name: str) -> Symbol | None:
         """The symbol of that name (the first by address if there are several)."""
         return self._by_name.get(name)

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from emulator.cycles.generated import GeneratedCode
 from emulator.cycles.programs import CodePage, Programs
 from emulator.devices import virt_map
 from emulator.engine import PAGE_SIZE, PAGE_TOUCHED, CallEdge
+from emulator.generated import GeneratedCode
 from emulator.machine import Machine
 from toolchain.image import Image, Segment
 

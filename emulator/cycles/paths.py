@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from emulator.cycles.generated import GeneratedCode, generated_code
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import IDEAL, Model
 from emulator.engine import PathPart, PathRow
+from emulator.generated import GeneratedCode, GeneratedNames
 from emulator.machine import Machine
 from toolchain.image import PATH_THREAD, PATH_VALUE, Image, PathMark
 
@@ -104,15 +104,6 @@ def path_label(name: str, step: str = "", parameters: Mapping[str, int] | None =
     return f"{label} ({detail})" if detail else label
 
 
-def _physical(image: Image, address: int) -> int:
-    """Where the instruction at a virtual address of the image lies in RAM."""
-    segment = image.segment_at(address)
-    if segment is None:
-        return address
-    physical = any(piece.paddr for piece in image.segments)
-    return address - segment.vaddr + (segment.paddr if physical else segment.vaddr)
-
-
 def _signed(value: int) -> int:
     """A register's value as the number it most likely is: results of system calls may be negative."""
     return value - (1 << 64) if value >> 63 else value
@@ -147,23 +138,18 @@ class PathWatch:
             if note.detail.startswith("+"):
                 detail |= APPENDED
             number = machine.engine.mark(
-                _physical(image, note.address),
+                image.physical(note.address),
                 note.kind,
                 self._number(note.name),
                 detail,
                 note.register if captures else 0,
             )
             self.notes[number] = note
-        self._code_notes = {
-            machine.engine.mark(
-                _physical(image, note.address), note.kind, self._number(note.name), 0, note.register
-            ): note
-            for note in image.code_notes
-        }
+        self._generated = GeneratedNames(machine.engine, image, self._number)
 
     def generated(self) -> list[GeneratedCode]:
         """The code that the guest has generated so far."""
-        return generated_code(self._machine.image, self._machine.engine.generated(), self._code_notes)
+        return self._generated()
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))

@@ -160,6 +160,11 @@ def _source(interpreter: Interpreter, address: int) -> Listing | None:
     code: dict[int, int] = {}  # the lowest address of each line
     for number, at in interpreter.sources.of_file(name):
         code[number] = min(at, code.get(number, at))
+    generated = symbols.generated_at(address)
+    if generated is not None and generated.template is not None:  # what is meant is the copy of these lines
+        copied = range(generated.template, generated.template + generated.length)
+        moved = generated.address - generated.template
+        code = {number: at + (moved if at in copied else 0) for number, at in code.items()}
     rows = tuple(
         Row(each.expandtabs(8), code.get(number), str(number), harts.get(number, ()), breaks.get(number, 0))
         for number, each in enumerate(text, 1)

@@ -20,6 +20,7 @@ from emulator.debug.records import Breakpoint, Position, Stop, StopKind
 from emulator.debug.timeline import Timeline
 from emulator.engine import Access, Hit, StopReason
 from emulator.errors import ReplugError
+from emulator.generated import GeneratedNames
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
 from emulator.token import CONSOLE, NETWORK, Edit, External, Switch, Token, Typed
@@ -51,6 +52,11 @@ class Run:
         self.machine = Machine(image, options, self._outside.write)
         self.engine = self.machine.engine
         self._outside.surround(self.machine)
+        numbers: dict[str, int] = {}
+        self.generated = GeneratedNames(
+            self.engine, self.machine.image, lambda name: numbers.setdefault(name, len(numbers) + 1)
+        )
+        """The code that the guest has generated up to the present state."""
         self.breakpoints = Breakpoints(self.engine)
         self.timeline = Timeline()
         self.notify: Callable[[str], None] = lambda _message: None

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from emulator.errors import ReplugError
+from emulator.generated import GeneratedCode
 from toolchain.dwarf_unwind import UnwindRow
 from toolchain.errors import ToolchainError
 from toolchain.image import Image
@@ -15,10 +16,15 @@ from toolchain.symbol_list import read_symbol_list
 
 
 class Symbols:
-    """Looks in the files that were added last first."""
+    """Looks in the code that the guest has generated, then in the files that were added last first.
+
+    generated: what there is of it now. Its names change with time, and where it has a template in the image,
+    its lines and frames are those of the template.
+    """
 
     def __init__(self, image: Image | None) -> None:
         self._files: list[tuple[Image, int]] = [] if image is None else [(image, 0)]
+        self.generated: Callable[[], list[GeneratedCode]] = list
 
     def add(self, path: Path, offset: int = 0) -> Image:
         """The symbols of another ELF (or a list of them: System.map, nm), loaded so many bytes above where it
@@ -53,6 +59,9 @@ class Symbols:
 
     def function(self, address: int) -> tuple[int, int] | None:
         """(start, bytes) of the function that an address lies in; 0 bytes: a label, nobody knows how many."""
+        code = self.generated_at(address)
+        if code is not None:
+            return code.address, code.length
         for image, offset in self._files:
             found = image.function_at(address - offset)
             if found is not None:
@@ -68,6 +77,9 @@ class Symbols:
 
     def at(self, address: int) -> tuple[str, int] | None:
         """(name, offset in bytes) of the symbol at or below an address."""
+        code = self.generated_at(address)
+        if code is not None:
+            return code.label, address - code.address
         for image, offset in self._files:
             found = image.symbol_at(address - offset)
             if found is not None:
@@ -76,6 +88,9 @@ class Symbols:
 
     def line(self, address: int) -> tuple[str, int] | None:
         """(file, line) of the source."""
+        template = self._in_template(address)
+        if template is not None:
+            address = template
         for image, offset in self._files:
             try:
                 found = image.line_at(address - offset)
@@ -96,6 +111,9 @@ class Symbols:
 
     def unwind(self, address: int) -> UnwindRow | None:
         """What debug information says of the frame of a function at an instruction."""
+        template = self._in_template(address)
+        if template is not None:
+            address = template
         for image, offset in self._files:
             try:
                 found = image.unwind_at(address - offset)
@@ -104,6 +122,18 @@ class Symbols:
             if found is not None:
                 return found
         return None
+
+    def generated_at(self, address: int) -> GeneratedCode | None:
+        """The code that was generated at an address, the latest if several were."""
+        for code in reversed(self.generated()):
+            if code.address <= address < code.address + code.length:
+                return code
+        return None
+
+    def _in_template(self, address: int) -> int | None:
+        """Where the instruction at an address was copied from."""
+        code = self.generated_at(address)
+        return None if code is None or code.template is None else code.template + address - code.address
 
     def name(self, address: int) -> str:
         """The address as `symbol+offset`, or in hexadecimal where there is no symbol."""

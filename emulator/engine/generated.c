@@ -46,13 +46,18 @@ void generated_note(hart *h, uint32_t mark, uint64_t value)
 
 /* --- asked by Python ------------------------------------------------------------------------------------------------- */
 
-/* In the order in which it was made; what lies in the future of a machine that has gone back is dropped. */
-uint32_t replug_generated_code(replug_machine *machine, const replug_generated **list)
+/* The machine has gone back: what lies in its future is no more. */
+void generated_forget_future(struct replug_machine *machine)
 {
     const uint64_t now = replug_steps(machine);
 
-    while (machine->generated_count > 0 && machine->generated[machine->generated_count - 1].step > now)
+    while (machine->generated_count > 0 && machine->generated[machine->generated_count - 1].step >= now)
         machine->generated_count--;
+}
+
+/* In the order in which it was made. */
+uint32_t replug_generated_code(replug_machine *machine, const replug_generated **list)
+{
     *list = machine->generated;
     return machine->generated_count;
 }

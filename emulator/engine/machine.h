@@ -647,6 +647,7 @@ uint64_t capture_value(hart *h, const struct source *source);
 
 /* generated.c */
 void generated_note(hart *h, uint32_t mark, uint64_t value);
+void generated_forget_future(struct replug_machine *machine);
 
 /* old_code.c */
 void old_code_keep(struct replug_machine *machine, struct code_page *code, const uint8_t *content);

@@ -95,6 +95,7 @@ class Engine(EngineDevices, EngineDebugging):
         self._models = 0
         self._error: BaseException | None = None
         raw = self._ffi.new("replug_config *", asdict(config))
+        self._generated: tuple[bytes, list[Generated]] = (b"", [])
         self._machine = self._lib.replug_create(raw)
         if self._machine == self._ffi.NULL:
             raise ReplugError("the host has no memory for another machine")
@@ -515,10 +516,18 @@ class Engine(EngineDevices, EngineDebugging):
         return list(self.decode_events(self.take_events()))
 
     def generated(self) -> list[Generated]:
-        """What the guest says it has generated, in that order; nothing of a future that was left."""
+        """What the guest says it has generated, in that order; nothing of a future that was left.
+
+        The same list as the last time, if nothing has changed: asking often costs little.
+        """
         raw = self._ffi.new("replug_generated **")
         count = int(self._lib.replug_generated_code(self._machine, raw))
-        return [
+        content = (
+            bytes(self._ffi.buffer(raw[0], count * self._ffi.sizeof("replug_generated"))) if count else b""
+        )
+        if content == self._generated[0]:
+            return self._generated[1]
+        found = [
             Generated(
                 int(each.step),
                 int(each.physical),
@@ -528,6 +537,8 @@ class Engine(EngineDevices, EngineDebugging):
             )
             for each in (raw[0][i] for i in range(count))
         ]
+        self._generated = content, found
+        return found
 
     def old_pages(self) -> list[OldPage]:
         """Pages of code as they were before they were changed, with what had run there."""

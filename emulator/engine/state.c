@@ -278,5 +278,6 @@ int replug_state_restore(replug_machine *machine, const uint8_t *buffer, uint64_
     }
     if (with_code)
         restore_code(machine, buffer + fixed_size(machine));
+    generated_forget_future(machine);
     return 0;
 }

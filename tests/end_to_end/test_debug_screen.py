@@ -157,5 +157,7 @@ def test_a_small_screen_reaches_all_of_it(program: Path) -> None:
         assert "#0  0x" in screen.text() and "<leaf>" in screen.text()
         await screen.press("B")
         assert re.search(r"^ ?break 0x\w+ *$", screen.lines()[-1])
+        await screen.press("escape", "e", "s", "1", "equals_sign", "5", "enter")
+        assert "> set $s1=5" in screen.text() or screen.register("s1") == 5
 
     at_screen(program, play)

@@ -76,3 +76,15 @@ def _symbol(interpreter: Interpreter, rest: str) -> None:
         line = interpreter.symbols.line(address)
         place = f" at {line[0]}:{line[1]}" if line is not None else ""
         interpreter.say(f"{address:#x} <{interpreter.symbols.name(address)}>{place}")
+
+
+@command("info generated", group=GROUP, help="The code that the guest has generated, as it declares it.")
+def _generated(interpreter: Interpreter, _rest: str) -> None:
+    for code in interpreter.session.generated():
+        template = "" if code.template is None else f" from {interpreter.symbols.name(code.template)}"
+        told = "".join(f", {name} {value:#x}" for name, value in code.parameters.items())
+        interpreter.say(
+            f"{code.address:#x} {code.length} bytes: {code.name}{template}{told}, step {code.step:,}"
+        )
+    if not interpreter.session.generated():
+        interpreter.say("none is declared")

@@ -53,6 +53,7 @@ class Interpreter:
         self.hart = 0
         self._depth = 0
         session.condition = self.holds
+        symbols.generated = session.generated
         session.notify = self._remark
 
     def _remark(self, message: str) -> None:

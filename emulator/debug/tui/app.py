@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -30,6 +31,7 @@ _ROOMY = (110, 34)
 """Columns and lines from which on stack and locks are always seen."""
 _MOST_HARTS = (4, 8)  # lanes at once, on a small screen and on a roomy one; more are scrolled
 _TICK = 0.1  # seconds between two looks at what runs
+_REMARK_LASTS = 5.0  # seconds
 _COMMAND_TYPE = "type "
 
 
@@ -119,6 +121,7 @@ class DebuggerApp(App[None]):
         self._going_back = False
         self._source = True
         self._address: int | None = None
+        self._remark_ends = 0.0
         self._view: View | None = None
         self._roomy = False
         self._bar, self._harts = TimelineBar(), HartsPane()
@@ -153,6 +156,7 @@ class DebuggerApp(App[None]):
             self._roomy = roomy
             self.screen.set_class(roomy, "roomy")
             self._lower.leave_out((STACK, LOCKS) if roomy else ())
+        if not self._busy:
             self.execute("")
 
     def on_unmount(self) -> None:
@@ -226,6 +230,9 @@ class DebuggerApp(App[None]):
             self._work.pause()
             self.exit(return_code=end.code if isinstance(end.code, int) else 1)
         self._drain()
+        held = self._going_back or self._prompt.searching
+        if self._bar.remark and not held and time.monotonic() > self._remark_ends:
+            self._remark("")
         if self._busy and self._work.reached != (0, 0):
             lanes = self._work.lanes
             self._bar.show_running(self._work.reached, lanes)
@@ -242,6 +249,7 @@ class DebuggerApp(App[None]):
 
     def _remark(self, text: str) -> None:
         self._bar.remark = text
+        self._remark_ends = time.monotonic() + _REMARK_LASTS
         self._bar.refresh()
 
     def _complete(self, line: str) -> Candidates:

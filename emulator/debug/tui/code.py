@@ -55,7 +55,7 @@ class CodePane(Pane):
             text.append(row.text, "bold yellow")
         else:
             mark = "●" if row.breakpoint > 0 else "○" if row.breakpoint < 0 else " "
-            text.append(mark, "bold red")
+            text.append(mark, "bold #ff5f5f")
             text.append_text(self._harts(row.harts))
             digits = len(str(self.count())) if self.listing.source else 8
             text.append(f"{row.number:>{digits}} ", "dim" if row.address is not None else "grey42")

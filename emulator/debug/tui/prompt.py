@@ -40,12 +40,20 @@ class Prompt(Input):
         recall: Recall,
     ) -> None:
         super().__init__(
-            id="prompt", compact=True, placeholder="s step  n next  c continue  r reverse-  : command  ? help"
+            id="prompt",
+            compact=True,
+            select_on_focus=False,
+            placeholder="s step  n next  c continue  r reverse-  : command  ? help",
         )
         self._complete, self._say, self._remark, self._recall = complete, say, remark, recall
         self._place = len(recall.lines)
         self._begun = ""  # as it was typed, where the history was entered
         self._sought: str | None = None  # what Ctrl-R looks for, while it does
+
+    @property
+    def searching(self) -> bool:
+        """Whether what is typed is looked for in the history."""
+        return self._sought is not None
 
     def open(self, text: str) -> None:
         """Begin a command."""

@@ -24,7 +24,7 @@ _WIDE = 110  # columns of a screen from which on there is room for words
 _LANES_PART = 0.45  # of what is left beside the label
 _ZOOM = 4
 _CLOSE = 64  # steps in a column, up to which a trap is seen as one
-_RUNS = {"U": ("▂", "green"), "S": ("▅", "cyan"), "M": ("█", "magenta")}
+_RUNS = {"U": ("▂", "#87d75f"), "S": ("▅", "#5fafff"), "M": ("█", "#d787d7")}
 """How a hart is drawn that runs: the more privileged, the higher."""
 
 
@@ -43,7 +43,7 @@ class Jump(Message):
 
 
 class TimelineBar(Static):
-    """The axis of the lanes, with checkpoints and the current position; the state of the machine."""
+    """The axis of the lanes, with the current position; the state of the machine."""
 
     def __init__(self) -> None:
         super().__init__(id="timeline")
@@ -81,17 +81,17 @@ class TimelineBar(Static):
             text.append(f" {self.remark}", "bold magenta")
             return text
         text.append(f" {'instruction ' if self.size.width >= _WIDE else ''}{instructions:,}", "bold")
-        if step < view.head.step:
-            text.append(f" of {view.head.instructions:,}")
-        if step != instructions and self.size.width >= _WIDE:
-            text.append(f"  step {step:,}", "dim")
+        more = [f" of {view.head.instructions:,}"] if step < view.head.step else []
+        more += [f"  step {step:,}"] if step != instructions and self.size.width >= _WIDE else []
+        for each in more:
+            if text.cell_len + len(each) <= self.size.width:  # rather nothing than half of it
+                text.append(each, "dim")
         return text
 
     @staticmethod
     def _axis(window: Window, columns: int, step: int, view: View) -> Text:
-        marks = {window.column(each) for each in view.checkpoints}
         end = max(view.head.step, step)
-        bar = ["┬" if column in marks else "─" for column in range(window.columns)]
+        bar = ["─"] * window.columns
         bar[0] = "├" if window.start == 0 else "◂"
         if window.columns > 1:
             bar[-1] = "┤" if window.end > end else "▸"
@@ -144,7 +144,7 @@ class HartsPane(Pane):
 
     def request(self) -> LanesRequest:
         """The lanes that are to be gathered."""
-        _, columns = layout(self.size.width)
+        _, columns = layout(self.app.size.width)
         return LanesRequest(columns, self._per_column, self._around)
 
     @property
@@ -280,7 +280,7 @@ def _drawn(cell: Cell | None, per_column: int) -> tuple[str, str]:
     if cell is None:
         return " ", ""
     if cell.traps and per_column <= _CLOSE:
-        return "!", "bold red"
+        return "!", "bold #ff5f5f"
     if cell.seen.waits:
         return "·", "dim"
     if not cell.ran and not cell.traps:

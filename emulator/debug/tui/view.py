@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from emulator.debug.breakpoints import Breakpoints
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.frames import stack
 from emulator.debug.lanes import Cell, Window, window
 from emulator.debug.listing import Listing, listing
-from emulator.debug.records import Position, StopKind
+from emulator.debug.records import Position, Stop, StopKind
 from emulator.debug.registers import read
 
 _STACK_WORDS = 64
@@ -76,8 +77,8 @@ class HartView:
 
 @dataclass(frozen=True)
 class View:
-    """hart: the one that is looked at; registers: (name, value) of it; checkpoints: their steps; texts:
-    those that were asked for, by name."""
+    """hart: the one that is looked at; registers: (name, value) of it; texts: those that were asked
+    for, by name."""
 
     hart: int
     harts: tuple[HartView, ...]
@@ -85,7 +86,6 @@ class View:
     code: Listing
     position: Position
     head: Position
-    checkpoints: tuple[int, ...]
     lanes: Lanes
     stop: StopKind
     texts: dict[str, tuple[str, ...]]
@@ -105,11 +105,17 @@ def gather(interpreter: Interpreter, request: Request) -> View:
         listing(interpreter, address, source=request.source),
         session.position,
         session.head,
-        tuple(each.step for each in session.history.checkpoints),
         seen_lanes(interpreter, request.lanes, closer=True),
-        session.stop.kind,
+        _kind(session.stop, session.breakpoints),
         {name: _text(interpreter, name) for name in request.texts},
     )
+
+
+def _kind(stop: Stop, breakpoints: Breakpoints) -> StopKind:
+    """Why it stands, as users see it: breakpoints that a command had set for itself are none of theirs."""
+    met = stop.breakpoint
+    own = met is not None and not met.temporary and breakpoints.get(met.number) is None
+    return StopKind.STEP if own and stop.kind is StopKind.BREAKPOINT else stop.kind
 
 
 def seen_lanes(interpreter: Interpreter, request: LanesRequest, *, closer: bool) -> Lanes:

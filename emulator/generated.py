@@ -7,9 +7,10 @@ instruction.  Where the code was copied from a template, its instructions are to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from emulator.engine import Generated
+from emulator.engine import Engine, Generated
 from toolchain.image import CODE_GENERATED, Image, PathMark
 
 LENGTH = "length"
@@ -17,7 +18,8 @@ LENGTH = "length"
 
 @dataclass(frozen=True)
 class GeneratedCode:
-    """physical: where it lies in RAM, so many bytes; template: address in the image, None where it has none.
+    """physical: where it lies in RAM, so many bytes; address: where harts fetch it, by the hart that said so;
+    template: address in the image, None where it has none; step: of the run, at which it was declared.
 
     parameters: what else the guest has told, such as whom the code is for.
     """
@@ -26,6 +28,8 @@ class GeneratedCode:
     physical: int
     length: int
     template: int | None
+    address: int = field(default=0, compare=False)
+    step: int = field(default=0, compare=False)
     parameters: dict[str, int] = field(default_factory=dict, compare=False)
 
     @property
@@ -52,5 +56,32 @@ def generated_code(image: Image, found: list[Generated], notes: dict[int, PathMa
         parameters = {notes[mark].detail: value for mark, value in each.values.items()}
         length = parameters.pop(LENGTH, 0) or (0 if template is None else _length(image, template))
         if length:
-            result[each.physical] = GeneratedCode(note.name, each.physical, length, template, parameters)
+            result.pop(each.physical, None)  # the latest comes last
+            result[each.physical] = GeneratedCode(
+                note.name, each.physical, length, template, each.address, each.step, parameters
+            )
     return list(result.values())
+
+
+class GeneratedNames:
+    """Watches what the guest declares on an engine; make it before the machine runs."""
+
+    def __init__(self, engine: Engine, image: Image, name_number: Callable[[str], int]) -> None:
+        """name_number: what the engine is to call a name."""
+        self._engine, self._image = engine, image
+        self._notes = {
+            engine.mark(
+                image.physical(note.address), note.kind, name_number(note.name), 0, note.register
+            ): note
+            for note in image.code_notes
+        }
+        self._known: tuple[list[Generated], list[GeneratedCode]] = ([], [])
+
+    def __call__(self) -> list[GeneratedCode]:
+        """The code that there is in the present state, the latest last."""
+        if not self._notes:
+            return []
+        found = self._engine.generated()
+        if found is not self._known[0]:
+            self._known = found, generated_code(self._image, found, self._notes)
+        return self._known[1]
