@@ -384,7 +384,7 @@ void hart_run_slice(hart *h, uint64_t instructions)
             h->fault_cause = CAUSE_NONE;
             careful_enter_at(h, h->pc);
         } else if (h->fault_cause != CAUSE_NONE && h->fault_access == ACCESS_FETCH &&
-                   (h->ended || careful_at_end(h) || slice_is_due(h))) {
+                   (h->ended || careful_at_end(h) || slice_is_due(h) || breakpoint_stops(h, h->pc))) {
             h->fault_cause = CAUSE_NONE; /* it will be raised when the hart goes on */
             h->ended = true;
         } else if (h->fault_cause != CAUSE_NONE) {
