@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// For xv6-riscv, in the place of its user/init.c: the system call whose price guestos/NOTES.md compares with our generic read. It
-// reads a file that is cached, byte by byte; nothing else runs.
+// For xv6-riscv, in the place of its user/init.c: the system call whose price guestos/PROTOCOL.md (section 12) compares with our
+// generic read. It reads a file that is cached, byte by byte; nothing else runs.
 #include "kernel/types.h"
 #include "kernel/fcntl.h"
 #include "user/user.h"
