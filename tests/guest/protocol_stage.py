@@ -101,10 +101,20 @@ class Stage:
     """A machine at the moment at which both processes wait and the owner's descriptor is specialised."""
 
     def __init__(
-        self, kernel: Path, program: Path, out: Path, bootargs: str = "", *, twin: bool = False
+        self,
+        kernel: Path,
+        program: Path,
+        out: Path,
+        bootargs: str = "",
+        *,
+        twin: bool = False,
+        body: str = "is_read",
+        data: bytes = DATA,
     ) -> None:
-        """twin: there is a third process, on a third hart, that can do what the owner can."""
-        files: dict[str, Source] = {**SYSTEM, "/init": program, "/f": DATA}
+        """twin: there is a third process, on a third hart, that can do what the owner can; body: the read
+        through which the owner reads; data: the file.
+        """
+        files: dict[str, Source] = {**SYSTEM, "/init": program, "/f": data}
         if twin:
             files["/twin"] = b"yes"
         disk = create_image(out / "stage.img", files)
@@ -127,7 +137,7 @@ class Stage:
             processes + i * c["PROCESS_SIZE"] + c["PROCESS_LOCK"] for i in range(c["MAX_PROCESSES"])
         ]
         self._marks = self._read_marks()
-        self._body = self.address("is_read")
+        self._body = self.address(body)
         self.parking = self.address("text_end") - 2
         assert self.machine.read_physical(self.parking, 2) == b"\0\0"  # padding of the kernel's text
         self.engine.ram_write(self.parking, b"\x01\xa0")  # c.j to itself

@@ -187,8 +187,9 @@ def play(
     frozen = None if hart is None else Frozen(hart, stage.freeze(hart))
     still = frozen is not None and frozen.pc is not None
     alone = place.step in (5, 6) or (place.step == 4 and not stage.word("DESCRIPTOR_INSIDE"))
+    alone = alone and stage.word("DESCRIPTOR_PATH", 8) != stage.descriptor + stage.c["DESCRIPTOR_RECORD"]
     kept = stage.kept() if still and alone else None
-    executed = stage.body_executions() if still and place.step in (5, 6) else None
+    executed = stage.body_executions() if still and alone and place.step in (5, 6) else None
     at = READ_BEFORE
     owner_events, others_events = (
         ([walk.first], [second]) if walk.victim == "owner" else ([second], [walk.first])
