@@ -2,8 +2,8 @@
 """One preemption at every instruction: a reader and another process on two harts, one stopped after k
 instructions of what it does while the other does all of its own.
 
-By default what test_events.py does not do: pairs that replug each other, or whose owner writes, and the mutant
-that shows only there. REPLUG_EVERY_INSTRUCTION=1 takes all instructions of all pairs, and all mutants.
+By default what test_events.py does not do: pairs that replug each other, or whose owner writes, and a mutant
+that only shows there. REPLUG_EVERY_INSTRUCTION=1 takes all instructions of all pairs, and all mutants.
 """
 
 import os
