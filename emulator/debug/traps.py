@@ -13,6 +13,7 @@ from emulator.debug.records import Breakpoint, Stop, StopKind
 from emulator.debug.session import DebugSession
 
 _SP = 2
+_USER = 0
 _SATP = 0x180
 _MOST = 1000
 """Traps that one instruction may take: pages that come one by one, a timer that never rests."""
@@ -28,11 +29,11 @@ def over_traps(session: DebugSession, hart: int) -> Stop:
     for _ in range(_MOST):
         engine = session.engine
         pc, traps = engine.get_pc(hart), engine.traps(hart)
-        condition, mode = _same_thread(session, hart), engine.get_privilege(hart)
+        condition, mode = same_thread(session, hart), engine.get_privilege(hart)
         stop = session.step_hart(hart)
         if stop.kind is not StopKind.STEP or engine.traps(hart) == traps or not _passed(session, hart, mode):
             return stop
-        stop = _run_to(session, [pc + length for length in _LENGTHS], condition)
+        stop = run_to(session, _behind(session, pc, condition))
         if stop.kind is not StopKind.STEP:
             return stop
         hart = stop.hart
@@ -53,7 +54,9 @@ def back_over_traps(session: DebugSession, hart: int) -> Stop:
         places = " || ".join(f"${_EPC[handler]} == {pc - length}" for length in _LENGTHS)
         vector = engine.get_csr(hart, _TVEC[handler]) or 0
         entries = [vector & ~3] + [(vector & ~3) + 4 * n for n in _INTERRUPTS if vector & 3 == 1]
-        stop = _run_to(session, entries, f"$sp == {sp} && ({places})", hart=hart, backwards=True)
+        condition, only = f"$sp == {sp} && ({places})", frozenset((hart,))
+        wanted = [session.break_at(entry, harts=only, condition=condition) for entry in entries]
+        stop = run_to(session, wanted, backwards=True)
         if stop.kind is not StopKind.STEP:
             return stop
         stop = session.reverse_step_hart(hart)
@@ -68,19 +71,30 @@ def back_over_traps(session: DebugSession, hart: int) -> Stop:
 
 def out_of_trap(session: DebugSession, hart: int, pc: int, sp: int | None) -> Stop:
     """Until what was interrupted at `pc` goes on: there, or behind that instruction. sp: of it, if known."""
-    condition = None if sp is None else f"$sp == {sp}"
-    places = [pc + length for length in _LENGTHS]
-    return _run_to(session, places, condition, hart=hart if sp is None else None)
+    if sp is None:
+        return run_to(session, _behind(session, pc, None, frozenset((hart,))))
+    return run_to(session, _behind(session, pc, f"$sp == {sp}"))
+
+
+def _behind(
+    session: DebugSession, pc: int, condition: str | None, harts: frozenset[int] | None = None
+) -> list[Breakpoint]:
+    """Where what was interrupted at an instruction may go on: there, or behind it."""
+    places = [pc + length & (1 << 64) - 1 for length in _LENGTHS]
+    return [session.break_at(place, harts=harts, condition=condition) for place in places]
 
 
 def _sp(session: DebugSession, hart: int) -> int:
     return session.engine.get_x(hart, _SP) & (1 << session.engine.config.xlen) - 1
 
 
-def _same_thread(session: DebugSession, hart: int) -> str:
+def same_thread(session: DebugSession, hart: int, sp: int | None = None) -> str:
+    """A condition that holds on whichever hart what this one executes now goes on, with its stack pointer
+    there (or `sp`). Stacks of a kernel are one thread's each; those of programs are, in an address space."""
     satp = session.engine.get_csr(hart, _SATP) or 0
     mode = session.engine.get_privilege(hart)
-    return f"$sp == {_sp(session, hart)} && $priv == {mode} && $satp == {satp}"
+    space = f" && $satp == {satp}" if mode == _USER else ""
+    return f"$sp == {_sp(session, hart) if sp is None else sp} && $priv == {mode}{space}"
 
 
 def _passed(session: DebugSession, hart: int, mode: int) -> bool:
@@ -96,24 +110,13 @@ def _returns(session: DebugSession, hart: int) -> bool:
     return code is not None and int.from_bytes(code, "little") in _RETURNS
 
 
-def _run_to(
-    session: DebugSession,
-    addresses: list[int],
-    condition: str | None,
-    *,
-    hart: int | None = None,
-    backwards: bool = False,
-) -> Stop:
-    """Until the condition holds at one of the addresses (that is a STEP), or something else stops it."""
-    harts = None if hart is None else frozenset((hart,))
-    made: list[Breakpoint] = []
+def run_to(session: DebugSession, wanted: list[Breakpoint], *, backwards: bool = False) -> Stop:
+    """Until one of these is met (that is a STEP), or something else stops it; they are removed."""
     try:
-        for address in addresses:
-            made.append(session.break_at(address & (1 << 64) - 1, harts=harts, condition=condition))
         stop = session.reverse() if backwards else session.run()
     finally:
-        for breakpoint in made:
+        for breakpoint in wanted:
             session.breakpoints.remove(breakpoint.number)
-    if any(stop.breakpoint is breakpoint for breakpoint in made):
+    if any(stop.breakpoint is breakpoint for breakpoint in wanted):
         return Stop(StopKind.STEP, stop.position, stop.hart, backwards=backwards)
     return stop

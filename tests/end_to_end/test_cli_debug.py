@@ -221,8 +221,16 @@ def test_bad_options(program: str) -> None:
 
 def test_a_spinlock_is_held_by_the_hart_that_took_it_last() -> None:
     """The lock's word does not tell whose it is: the past does. Looking changes nothing."""
-    commands = "break sleep_on if hart == 1\ncontinue\nhash\nwhen\ninfo locks\nwhen\nhash\ninfo breakpoints\n"
+    looking = "hash\nwhen\n"
+    commands = (
+        f"break spin_release if hart == 1\ncontinue\nhart 0\n{looking}info locks\n{looking}info breakpoints\n"
+    )
     done = _debug("--append", "init=/paper", "--harts", "2", "--batch", commands=commands)
     assert (done.returncode, done.stderr) == (0, ""), done
     lines = done.stdout.splitlines()
-    assert [line.split()[1:] for line in lines if line.startswith("scheduler_lock")] == [["free"]]
+    locks = {line.split()[0]: " ".join(line.split()[1:]) for line in lines if "_lock " in line}
+    assert locks.pop("scheduler_lock") == "held by hart 1"
+    assert len(locks) > 5 and set(locks.values()) == {"free"}
+    first = next(index for index, line in enumerate(lines) if line.startswith("code_lock"))
+    assert lines[first - 2 : first] == lines[-3:-1]  # hash and name of the state
+    assert "hits 1" in lines[-1]

@@ -4,21 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from emulator.debug.commands.calls import (
+    back_into,
+    back_out,
+    back_over,
+    back_to_line,
+    into,
+    leave_line,
+    out,
+    over,
+)
 from emulator.debug.commands.registry import command
-from emulator.debug.frames import stack
 from emulator.debug.records import Stop, StopKind
-from emulator.debug.traps import back_over_traps, out_of_trap, over_traps
 from emulator.errors import ReplugError
 
 if TYPE_CHECKING:
     from emulator.debug.commands.interpreter import Interpreter
 
 FORWARD, BACKWARD = "Going forward", "Going back"
-_LONGEST_LINE = 100_000  # steps, when a source line is to be left
-_RA = 1
 
 
 def repeated(interpreter: Interpreter, rest: str, move: Callable[[], Stop]) -> None:
@@ -130,17 +135,7 @@ def _reverse_next(interpreter: Interpreter, rest: str) -> None:
 
 @command("reverse-finish", "rfin", group=BACKWARD, help="Back to the call of this function.")
 def _reverse_finish(interpreter: Interpreter, _rest: str) -> None:
-    session, hart = interpreter.session, interpreter.hart
-    pc = session.engine.get_pc(hart)
-    found = interpreter.symbols.at(pc)
-    if found is None:
-        raise ReplugError(f"{pc:#x}: no symbol says where this function begins")
-    if found[1]:
-        stop = session.last_execution(pc - found[1], harts=frozenset((hart,)))
-        if stop.kind is StopKind.START:
-            interpreter.report(stop)
-            return
-    interpreter.report(session.reverse_step_hart(hart))
+    interpreter.report(back_out(interpreter))
 
 
 @command(
@@ -179,112 +174,3 @@ def _goto(interpreter: Interpreter, rest: str) -> None:
     else:
         stop = session.goto_instruction(interpreter.value(rest.replace(",", "")))
     interpreter.report(stop)
-
-
-# --- lines and calls ---
-
-
-def leave_line(interpreter: Interpreter, move: Callable[[], Stop]) -> Stop:
-    """Move until the hart is on another source line (or at code without one)."""
-    hart, engine = interpreter.hart, interpreter.session.engine
-    line = interpreter.symbols.line(engine.get_pc(hart))
-    for _ in range(_LONGEST_LINE):
-        stop = move()
-        if stop.kind is not StopKind.STEP or line is None:
-            return stop
-        hart = interpreter.hart = stop.hart  # a thread may have come to another one in a trap
-        if interpreter.symbols.line(engine.get_pc(hart)) not in (None, line):
-            return stop
-    return stop
-
-
-def back_to_line(interpreter: Interpreter, move: Callable[[], Stop]) -> Stop:
-    """Move back to where another source line begins, as GDB does."""
-    session = interpreter.session
-    stop = leave_line(interpreter, move)
-    line = interpreter.symbols.line(session.engine.get_pc(stop.hart))
-    for _ in range(_LONGEST_LINE):
-        if stop.kind is not StopKind.STEP or line is None:
-            return stop
-        before = move()
-        if before.kind is StopKind.STEP:
-            interpreter.hart = before.hart
-        if interpreter.symbols.line(session.engine.get_pc(before.hart)) != line:
-            session.goto(stop.position.step)
-            interpreter.hart = stop.hart
-            return stop
-        stop = before
-    return stop
-
-
-def _call_length(interpreter: Interpreter, address: int) -> int:
-    """Bytes of the call instruction at an address; 0: it is none."""
-    code = interpreter.session.machine.read_virtual(interpreter.hart, address, 2)
-    if code is None:
-        return 0
-    parcel = int.from_bytes(code, "little")
-    if parcel & 0x7F in (0x6F, 0x67) and parcel >> 7 & 0x1F == _RA:
-        return 4
-    if parcel & 0xF07F == 0x9002 and parcel >> 7 & 0x1F:
-        return 2  # c.jalr
-    return 2 if parcel & 0xE003 == 0x2001 and interpreter.session.engine.config.xlen == 32 else 0
-
-
-def run_to(interpreter: Interpreter, address: int, condition: str) -> Stop:
-    """Forward until this hart is there and the condition holds; other breakpoints stop it as well."""
-    session = interpreter.session
-    made = session.break_at(address, harts=frozenset((interpreter.hart,)), condition=condition)
-    try:
-        stop = session.run()
-    finally:
-        session.breakpoints.remove(made.number)
-    if stop.breakpoint is made:
-        return Stop(StopKind.STEP, stop.position, stop.hart)
-    return stop
-
-
-def over(interpreter: Interpreter) -> Stop:
-    """One instruction, a call with all it leads to; traps on the way are passed."""
-    session, hart = interpreter.session, interpreter.hart
-    pc, sp = session.engine.get_pc(hart), interpreter.evaluator.value("$sp", hart)
-    length = _call_length(interpreter, pc)
-    if length == 0:
-        return into(interpreter)
-    return run_to(interpreter, pc + length, f"$sp >= {sp}")
-
-
-def into(interpreter: Interpreter) -> Stop:
-    """One instruction, into a call; traps are passed (traps.py)."""
-    return over_traps(interpreter.session, interpreter.hart)
-
-
-def out(interpreter: Interpreter) -> Stop:
-    """Until the function returns; ReplugError if nobody knows its caller."""
-    found = stack(interpreter.session, interpreter.symbols, interpreter.hart, 2)
-    if len(found.frames) < 2:
-        raise ReplugError(f"no caller is known: {found.end}")
-    caller = found.frames[1]
-    if caller.how == "trap":
-        return out_of_trap(interpreter.session, interpreter.hart, caller.pc, caller.sp)
-    sp = caller.sp if caller.sp is not None else found.frames[0].sp
-    return run_to(interpreter, caller.pc, f"$sp >= {sp}")
-
-
-def back_over(interpreter: Interpreter) -> Stop:
-    """The same as `over`, back."""
-    session, hart = interpreter.session, interpreter.hart
-    pc = session.engine.get_pc(hart)
-    stop = back_into(interpreter)
-    before = session.engine.get_pc(hart)
-    if stop.kind is not StopKind.STEP or pc - 4 <= before < pc:
-        return stop
-    for length in (4, 2):  # did a call return to where it was?
-        if _call_length(interpreter, pc - length) == length:
-            stop = session.last_execution(pc - length, harts=frozenset((hart,)))
-            return replace(stop, kind=StopKind.STEP) if stop.kind is StopKind.BREAKPOINT else stop
-    return stop
-
-
-def back_into(interpreter: Interpreter) -> Stop:
-    """The same as `into`, back."""
-    return back_over_traps(interpreter.session, interpreter.hart)

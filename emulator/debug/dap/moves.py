@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from emulator.debug.commands.calls import back_over, back_to_line, into, leave_line, out, over
 from emulator.debug.commands.interpreter import Interpreter
-from emulator.debug.commands.moving import back_over, back_to_line, into, leave_line, out, over
 from emulator.debug.dap.arguments import Arguments, number, table, text
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.places import Places
