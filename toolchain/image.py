@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     # Imported for files that are ELFs: pyelftools takes longer to load than many a flat image to boot.
     from toolchain.dwarf_line import LineTable
     from toolchain.dwarf_unwind import UnwindRow, UnwindTable
+    from toolchain.dwarf_variables import VariableTable
     from toolchain.elf import ElfFile
 
 EXECUTE, WRITE, READ = 1, 2, 4
@@ -220,6 +221,25 @@ class Image:
             return None
         with self._elf.reading("section .debug_frame or .eh_frame"):
             return self._unwind.at(address)
+
+    @property
+    def variables(self) -> VariableTable | None:
+        """The variables of C programs, by what is left of the debug information; None for a flat file.
+
+        Raises ToolchainError if that is larger than 4 MiB; what is asked of the table, and of its types, may
+        raise whatever the library raises for damage.
+        """
+        if self._elf is None:
+            return None
+        with self._elf.reading("section .debug_info"):
+            return self._variables
+
+    @cached_property
+    def _variables(self) -> VariableTable:
+        from toolchain.dwarf_variables import VariableTable  # noqa: PLC0415
+
+        assert self._elf is not None  # asked for where there is an ELF only
+        return VariableTable(self._elf.content, self.bits)
 
     @cached_property
     def _unwind(self) -> UnwindTable:

@@ -17,6 +17,7 @@ from emulator.debug.commands import (
     printing,
     protocol,
     stopping,
+    variables,
 )
 from emulator.debug.commands.completing import Candidates, candidates
 from emulator.debug.commands.registry import command, commands, find, help_text
@@ -30,7 +31,7 @@ from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
 assert all(
-    (asking, changing, code, looking, moving, paths, printing, protocol, stopping)
+    (asking, changing, code, looking, moving, paths, printing, protocol, stopping, variables)
 )  # they declare their commands
 _MOST_NESTED = 20
 _FILE_LINE = re.compile(r"(\S.*):([0-9]{1,9})")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from emulator.debug import expressions
 from emulator.debug.commands.registry import command, topic
+from emulator.debug.commands.variables import described
+from emulator.debug.values import Value
+from emulator.debug.variables import reading
 from emulator.errors import ReplugError
 
 if TYPE_CHECKING:
@@ -73,7 +76,12 @@ def show_displays(interpreter: Interpreter) -> None:
 def _evaluated(interpreter: Interpreter, text: str) -> str:
     """The value of [/FORMAT] EXPRESSION, as text."""
     found = _FORMAT.match(text.strip())
-    value = interpreter.value(text.strip()[found.end() :] if found is not None else text)
+    expression = text.strip()[found.end() :] if found is not None else text
+    typed = interpreter.evaluator.typed(expression, interpreter.hart)
+    if isinstance(typed, Value) and found is None:
+        return described(typed)
+    with reading():
+        value = (typed.number() if isinstance(typed, Value) else typed) & (1 << 64) - 1
     symbol = interpreter.symbols.at(value)
     name = f" <{interpreter.symbols.name(value)}>" if symbol is not None else ""
     if found is None:

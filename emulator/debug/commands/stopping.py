@@ -31,7 +31,8 @@ def _set_break(interpreter: Interpreter, rest: str, *, temporary: bool) -> None:
     text = parts[0].strip().lstrip("*") if parts[0].strip().startswith("*") else parts[0].strip()
     addresses = interpreter.places(text) if text else [interpreter.session.engine.get_pc(interpreter.hart)]
     if condition:
-        interpreter.evaluator.value(condition, interpreter.hart)  # says now what is wrong with it
+        for address in addresses:  # says now what is wrong with it
+            interpreter.evaluator.check(condition, interpreter.hart, address)
     for address in addresses:
         made = interpreter.session.break_at(
             address,
@@ -84,7 +85,7 @@ def _set_watch(interpreter: Interpreter, rest: str, kind: Access) -> None:
     size = interpreter.value(length) if length.strip() else interpreter.symbols.size(name) or word
     address = interpreter.value(name)
     if condition:
-        interpreter.evaluator.value(condition, interpreter.hart)
+        interpreter.evaluator.check(condition, interpreter.hart)
     made = session.watch(
         address,
         size if size <= 64 or length.strip() else word,
@@ -153,7 +154,8 @@ def _condition(interpreter: Interpreter, rest: str) -> None:
     number, _, text = rest.partition(" ")
     for breakpoint in _chosen(interpreter, number):
         if text.strip():
-            interpreter.evaluator.value(text, interpreter.hart)
+            at = breakpoint.address if breakpoint.kind is Access.EXECUTE else None
+            interpreter.evaluator.check(text, interpreter.hart, at)
         breakpoint.condition = text.strip() or None
 
 

@@ -9,9 +9,8 @@ progress.py what takes long
 arguments.py  reading what requests bring along
 stops.py    breakpoints of all kinds
 harts.py    threads, frames, what trapped last, modules
-variables.py  registers
+variables.py  what a frame shows: values.py of C programs, registers.py
 expressions.py  their values in a frame
 memory.py   memory and disassembly
 places.py   the numbers of harts, frames and variables
-sources.py  files of the source on the host, and the addresses of their lines
 """

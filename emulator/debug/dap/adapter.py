@@ -19,7 +19,9 @@ from emulator.debug.dap.messages import Message
 from emulator.debug.dap.moves import Moves
 from emulator.debug.dap.places import Places
 from emulator.debug.dap.progress import Progress
+from emulator.debug.dap.registers import RegisterVariables
 from emulator.debug.dap.stops import Stops
+from emulator.debug.dap.values import Values
 from emulator.debug.dap.variables import Variables
 from emulator.debug.records import Stop, StopKind
 from emulator.debug.sources import Sources, resolve
@@ -83,10 +85,10 @@ class Adapter:
         self.moves = Moves(interpreter, self._sources, self._places, self._ended)
         """What requests have asked to be run."""
         self.progress = Progress(event)
-        self._stops = Stops(interpreter, self._sources, self._places)
         self._harts = Harts(interpreter, self._sources, self._places)
-        variables = Variables(interpreter, self._places)
-        self._expressions = Expressions(interpreter, variables, self._places)
+        values, registers = Values(interpreter, self._places), RegisterVariables(interpreter, self._places)
+        self._stops = Stops(interpreter, self._sources, self._places, values)
+        self._expressions = Expressions(interpreter, values, registers, self._places)
         self._later: list[tuple[str, Message | None]] = []
         self._outside = interpreter.say
         interpreter.say = self._remark
@@ -119,7 +121,7 @@ class Adapter:
             **self.moves.table,
             **self._stops.table,
             **self._harts.table,
-            **variables.table,
+            **Variables(values, registers, self._places).table,
             **self._expressions.table,
             **Memory(interpreter, self._sources).table,
         }

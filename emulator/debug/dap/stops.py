@@ -12,10 +12,14 @@ from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, address, number, table, tables, text
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.places import Places
+from emulator.debug.dap.values import Values
 from emulator.debug.records import Breakpoint, Stop
+from emulator.debug.registers import F_NAMES, X_NAMES
 from emulator.debug.sources import Sources
+from emulator.debug.values import Value
 from emulator.engine import Access
 from emulator.errors import ReplugError
+from toolchain.dwarf_location import InRegister
 
 OWNER = "dap"
 _ACCESSES = {"read": Access.READ, "write": Access.WRITE, "readWrite": Access.READ | Access.WRITE}
@@ -38,11 +42,12 @@ class _Log:
 class Stops:
     """By kind (and file, for those on source lines): the client's identifier and the session's numbers."""
 
-    def __init__(self, interpreter: Interpreter, sources: Sources, places: Places) -> None:
+    def __init__(self, interpreter: Interpreter, sources: Sources, places: Places, values: Values) -> None:
         self._interpreter = interpreter
         self._session = interpreter.session
         self._sources = sources
         self._places = places
+        self._values = values
         self._groups: dict[str, list[int]] = {}  # kind and file -> numbers
         self._known: dict[int, tuple[int, str]] = {}  # number -> identifier and kind
         self._next = 1
@@ -107,10 +112,11 @@ class Stops:
             told.append({"id": identifier, "verified": True} | more)
         return {"breakpoints": told}
 
-    def _condition(self, arguments: Arguments) -> str | None:
+    def _condition(self, arguments: Arguments, address: int | None = None) -> str | None:
+        """address: of the breakpoint; its code may name other variables than that where the hart is now."""
         condition = text(arguments, "condition", "").strip()
         if condition:
-            self._interpreter.value(condition)  # says now what is wrong with it
+            self._interpreter.evaluator.check(condition, self._interpreter.hart, address)
         return condition or None
 
     def _judge(self, breakpoint: Breakpoint, hart: int) -> bool:
@@ -139,8 +145,8 @@ class Stops:
 
         return _BRACES.sub(value, message)
 
-    def _break(self, addresses: Iterable[int], arguments: Arguments) -> list[Breakpoint]:
-        condition, passes = self._condition(arguments), _passes(arguments)
+    def _break(self, addresses: list[int], arguments: Arguments) -> list[Breakpoint]:
+        condition, passes = self._condition(arguments, addresses[0]), _passes(arguments)
         message = text(arguments, "logMessage", "")
         if message:
             made = [
@@ -200,19 +206,37 @@ class Stops:
     def _data_info(self, arguments: Arguments) -> Message:
         """What can be watched under a name; a null dataId says that nothing can."""
         name = text(arguments, "name")
-        hart, _ = self._places.frame(arguments)
-        if arguments.get("variablesReference"):
-            hart, _ = self._places.registers(number(arguments, "variablesReference"))
+        hart, depth = self._places.frame(arguments)
+        reference = number(arguments, "variablesReference", 0)
+        if reference and self._values.holds(reference):
+            return self._variable_info(self._values.part(reference, name), arguments)
+        if reference:
+            hart, _ = self._places.registers(reference)
             name = f"${name.removeprefix('$')}"
         if name.strip().startswith("$"):
             return self._register_info(name.strip()[1:], hart)
+        frame = self._places.stack_frame(hart, depth) if depth else None
         plain = name.strip().lstrip("*&")
         try:
-            at = self._interpreter.evaluator.value(plain, hart)
+            found = self._interpreter.evaluator.typed(name, hart, frame)
+            if isinstance(found, Value):
+                return self._variable_info(found, arguments)
+            at = self._interpreter.evaluator.value(plain, hart, frame)
         except ReplugError as error:
             return {"dataId": None, "description": str(error)}
         size = self._interpreter.symbols.size(plain) or 8
-        size = number(arguments, "bytes", size if size <= 64 else 8)
+        return self._memory_info(hart, at, number(arguments, "bytes", size if size <= 64 else 8))
+
+    def _variable_info(self, value: Value, arguments: Arguments) -> Message:
+        """Of a C variable, its place: in a register, only where the hart is."""
+        hart, place = value.context.hart, value.place
+        if isinstance(place, InRegister) and not value.context.frame.how:
+            return self._register_info((X_NAMES + F_NAMES)[place.number], hart)
+        if value.address is None or not value.type.size:
+            return {"dataId": None, "description": f"{value.path}: it is not in memory"}
+        return self._memory_info(hart, value.address, number(arguments, "bytes", value.type.size))
+
+    def _memory_info(self, hart: int, at: int, size: int) -> Message:
         return {
             "dataId": f"memory {hart} {at:#x} {size}",
             "description": f"{size} bytes at {self._interpreter.symbols.name(at)}",
