@@ -6,8 +6,11 @@ counter            the address of a symbol
 *counter           the word there (8 bytes, 4 on RV32); u8(x), u16(x), u32(x), u64(x): so many bits
 $a0 == 3 && *x > 5 comparisons and logic give 1 or 0
 hart, instructions, step, time    of the state that is looked at
-sum, p->x, here.y, table[i], *p   variables of C programs, by their debug information: a local one's name is
-                   its value, and hides symbols; of others `name` is the address, `name.x`, `name[2]` values
+sum, p->x, here.y, table[i], *p   variables of C programs, by their debug information
+
+A local variable's name is its value, and hides a symbol; `$mhartid` is there where one hides `hart`. Other
+names alone are values for `print` and editors, but addresses in larger expressions, as without debug
+information.
 """
 
 from __future__ import annotations
