@@ -141,7 +141,7 @@ class Gdb:
         end = time.monotonic() + _PATIENCE
         while True:
             line = self._next(end)
-            if line.startswith("~"):
+            if line.startswith(("~", "@")):
                 said += _unquoted(line[1:])
             if line.startswith("*stopped"):
                 return said + line
