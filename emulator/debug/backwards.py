@@ -112,7 +112,7 @@ class Backwards(Run):
         """Back to the latest hit in front of here, interval by interval of the history."""
         self._pausing = False
         end = self.engine.steps
-        judged = only is None and self.breakpoints.judged
+        judged = self.breakpoints.judged(only)
         places = self._written_places(only)
         while end > limit:
             index = self.history.before(end)

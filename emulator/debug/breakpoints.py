@@ -54,10 +54,10 @@ class Breakpoints:
             if breakpoint.owner == owner:
                 self.remove(breakpoint.number)
 
-    @property
-    def judged(self) -> bool:
-        """Whether some hit has to be looked at before it counts."""
-        return any(b.enabled and (b.condition is not None or b.ignore) for b in self)
+    def judged(self, only: frozenset[int] | None = None) -> bool:
+        """Whether some hit has to be looked at before it counts: of all, or only of these."""
+        chosen = (b for b in self if b.enabled and (only is None or b.number in only))
+        return any(b.condition is not None or b.ignore for b in chosen)
 
     # --- the engine ---
 
