@@ -146,7 +146,7 @@ def test_source_lines_are_listed_and_named() -> None:
     commands = (
         "list\nlist kernel/read.S:20\nbreak kernel/read.S:18\ninfo line sys_read\ninfo paths invocation\n"
     )
-    done = _debug("--append", "init=/paper", "--batch", commands=commands)
+    done = _debug("--append", "init=/paper", "--batch", "--quiet", commands=commands)
     assert (done.returncode, done.stderr) == (0, ""), done
     lines = done.stdout.splitlines()
     listed = lines.index("kernel/read.S:")
