@@ -38,6 +38,25 @@ class Instruction:
         return int(last, 16) if self.mnemonic in BRANCHES and last.startswith("0x") else None
 
 
+def pair_target(first: Instruction, second: Instruction) -> int | None:
+    """The address that two instructions make together: auipc, and addi, jalr, a load or a store behind it."""
+    if len(first.bytes) != 4 or len(second.bytes) != 4:
+        return None
+    upper, lower = (int.from_bytes(each.bytes, "little") for each in (first, second))
+    opcode = lower & 0x7F
+    is_addi = opcode == 0x13 and lower >> 12 & 7 == 0
+    if upper & 0x7F != 0x17 or upper >> 7 & 31 != lower >> 15 & 31 or not upper >> 7 & 31:
+        return None
+    if is_addi or opcode in (0x03, 0x07, 0x67):
+        offset = lower >> 20
+    elif opcode in (0x23, 0x27):
+        offset = lower >> 25 << 5 | lower >> 7 & 31
+    else:
+        return None
+    high = (upper & 0xFFFF_F000) - (upper >> 31 << 32)
+    return first.address + high + offset - (offset >> 11 << 12)
+
+
 @cache
 def _decoder(bits: int) -> Any:
     import capstone  # noqa: PLC0415 (when it is needed: it takes longer to load than most commands to start)

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.debug.symbols import Symbols
 from emulator.engine import PAGE_SIZE, Access
-from toolchain.disassemble import disassemble
+from toolchain.disassemble import Instruction, disassemble, pair_target
 
 if TYPE_CHECKING:
     from emulator.debug.commands.interpreter import Interpreter
@@ -62,14 +64,12 @@ def _disassembly(interpreter: Interpreter, address: int) -> Listing:
     stand, breaks = _harts_by_pc(interpreter), _breakpoints_by_address(interpreter)
     rows: list[Row] = []
     current = 0
-    for each in disassemble(data, start, bits=bits):
+    for each, where in targets(symbols, disassemble(data, start, bits=bits)):
         name = symbols.at(each.address)
         if name is not None and name[1] == 0:
             rows.append(Row(f"{name[0]}:"))
         if each.address <= address:
             current = len(rows)
-        target = each.target()
-        where = f" <{symbols.name(target)}>" if target is not None and symbols.at(target) is not None else ""
         rows.append(
             Row(
                 f"{each}{where}",
@@ -82,6 +82,18 @@ def _disassembly(interpreter: Interpreter, address: int) -> Listing:
     if not rows:
         rows.append(Row("(nothing is mapped there)", None, f"{address:x}", stand.get(address, ())))
     return Listing(symbols.name(address), tuple(rows), current, source=False)
+
+
+def targets(symbols: Symbols, code: Iterable[Instruction]) -> Iterator[tuple[Instruction, str]]:
+    """Instructions, with ` <symbol>` of where each leads, alone or together with an auipc in front of it."""
+    before: Instruction | None = None
+    for each in code:
+        target = each.target()
+        if target is None and before is not None:
+            target = pair_target(before, each)
+        known = target is not None and symbols.at(target) is not None
+        yield each, f" <{symbols.name(target)}>" if target is not None and known else ""
+        before = each
 
 
 def _start(interpreter: Interpreter, address: int) -> int:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.registry import command
-from emulator.debug.listing import mapped, text_of
+from emulator.debug.listing import mapped, targets, text_of
 from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
@@ -34,12 +35,9 @@ def show_code(interpreter: Interpreter, address: int, count: int) -> None:
     data = mapped(interpreter, address, 4 * count)
     if not data:
         raise ReplugError(f"{address:#x}: hart {interpreter.hart} has no memory there")
-    for number, each in enumerate(disassemble(data, address, bits=engine.config.xlen)):
-        if number == count:
-            break
+    found = targets(symbols, disassemble(data, address, bits=engine.config.xlen))
+    for each, where in islice(found, count):
         mark = "=>" if each.address == pc else "  "
-        target = each.target()
-        where = f" <{symbols.name(target)}>" if target is not None and symbols.at(target) is not None else ""
         interpreter.say(f"{mark} {each.address:#x} <{symbols.name(each.address)}>: {each}{where}")
 
 

@@ -58,10 +58,11 @@ class DebuggerApp(App[None]):
     CSS = """
     #timeline { height: 1; }
     #harts { height: auto; }
-    #middle { height: 2fr; min-height: 6; }
+    Screen { overflow: hidden; }
+    #middle { height: 2fr; min-height: 4; }
     #code { width: 1fr; }
     #registers { width: 40%; max-width: 64; }
-    #bottom { height: 1fr; min-height: 5; max-height: 16; }
+    #bottom { height: 1fr; min-height: 3; max-height: 16; }
     #lower { width: 1fr; }
     #sides { display: none; width: 40%; max-width: 64; }
     .roomy #middle { height: 3fr; }
@@ -210,7 +211,7 @@ class DebuggerApp(App[None]):
         self._view = view
         self._bar.fits = self._harts.fits
         self._bar.show_view(view)
-        self._harts.show_view(view, _MOST_HARTS[self._roomy])
+        self._harts.show_view(view, min(_MOST_HARTS[self._roomy], max(self.size.height // 6, 1)))
         self._code.show_listing(view.code, view.hart)
         self._registers.show_registers(view.registers, view.hart, moved=moved)
         if self._lower.chosen not in (OUTPUT, CONSOLE):

@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.text import Text
 
 from emulator.debug.listing import Listing, Row
 from emulator.debug.tui.pane import Pane
 
 _MARK = 4  # columns for harts: the arrow and up to three of them
+
+
+_COMMENT = re.compile(r"//.*|/\*.*?(?:\*/|$)|^\s*\*(?:\s.*|/)?$|(?:^|\s)#\s.*")
+_LABEL = re.compile(r"^[\w.$]+:(?!:)")
+_MNEMONIC = re.compile(r"^[\w.]+")
+_SYMBOL = re.compile(r"<[^<>]+>$")
 
 
 class CodePane(Pane):
@@ -59,7 +67,7 @@ class CodePane(Pane):
             text.append_text(self._harts(row.harts))
             digits = len(str(self.count())) if self.listing.source else 8
             text.append(f"{row.number:>{digits}} ", "dim" if row.address is not None else "grey42")
-            text.append(row.text)
+            text.append_text(_coloured(row.text, source=self.listing.source))
         if self.hart in row.harts:
             text.stylize("bold")
         if index == self.cursor and self.has_focus:
@@ -80,3 +88,15 @@ class CodePane(Pane):
             shown = f"{numbers[0]}+"
         arrow = ">" if self.hart in harts else "-"
         return Text(f"{shown + arrow:<{_MARK}}", "bold green" if self.hart in harts else "cyan")
+
+
+def _coloured(text: str, *, source: bool) -> Text:
+    """Source whose comments step back; an instruction whose mnemonic, and where it leads, step forward."""
+    shown = Text(text)
+    if source:
+        shown.highlight_regex(_LABEL, "yellow")
+        shown.highlight_regex(_COMMENT, "#8a9a8a italic")
+    else:
+        shown.highlight_regex(_MNEMONIC, "#87d7ff")
+        shown.highlight_regex(_SYMBOL, "yellow")
+    return shown

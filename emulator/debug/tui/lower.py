@@ -14,7 +14,13 @@ from emulator.debug.tui.view import COMMANDS, STACK
 OUTPUT, CONSOLE = "Output", "Console"
 PANES = (OUTPUT, CONSOLE, STACK, *COMMANDS)
 _MOST_LINES = 10_000
-_CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = (
+    re.compile(  # ECMA-48: CSI, OSC and other escapes, with what they have in between; single characters
+        r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])"
+        r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+    )
+)
+_CUT_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,200}\x1b?|[ -/]*)$")
 
 
 class LowerPane(Pane):
@@ -24,6 +30,7 @@ class LowerPane(Pane):
         super().__init__(id="lower")
         self._texts: dict[str, list[str]] = {name: [] for name in PANES}
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._cut = ""  # the beginning of a control sequence
         self._open_line = False  # the console's last line has not ended
         self.chosen = OUTPUT
         self._names: tuple[str, ...] = PANES
@@ -41,7 +48,11 @@ class LowerPane(Pane):
 
     def print(self, data: bytes) -> None:
         """What the guest printed: without control sequences, which are not for this screen."""
-        lines = _CONTROL.sub("", self._decoder.decode(data).replace("\r", "")).split("\n")
+        text = self._cut + self._decoder.decode(data)
+        cut = _CUT_CONTROL.search(text)
+        self._cut = "" if cut is None else cut[0]
+        text = text[: len(text) - len(self._cut)]
+        lines = _CONTROL.sub("", text.replace("\r", "")).split("\n")
         texts = self._texts[CONSOLE]
         if texts and self._open_line:
             texts[-1] += lines.pop(0)
@@ -82,13 +93,18 @@ class LowerPane(Pane):
 
     def _title(self) -> None:
         names = (f"[reverse]{name}[/reverse]" if name == self.chosen else name for name in self._names)
-        self.border_title = " ".join(names) + "  < >"
+        self.border_title = " ".join(names)
+        self.border_subtitle = "< >"
 
     def count(self) -> int:
         return len(self._texts[self.chosen])
 
+    def text(self, index: int) -> str:
+        """A line of the chosen text."""
+        return self._texts[self.chosen][index]
+
     def line(self, index: int, width: int) -> Text:
-        return Text(self._texts[self.chosen][index].expandtabs(8))
+        return Text(self.text(index).expandtabs(8))
 
 
 class SidePane(Pane):
