@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.moving import BACKWARD
 from emulator.debug.commands.protocol import Guest
 from emulator.debug.commands.registry import command
-from emulator.debug.records import Stop
+from emulator.debug.records import Stop, StopKind
 from emulator.engine import Access
 from emulator.errors import ReplugError
 from toolchain.image import PATH_BEGIN, PATH_END
@@ -25,7 +26,7 @@ _WORDS = (*_ACCESSES, "exec", "change", "path", "inside")
     "last",
     group=BACKWARD,
     usage="write|read|access|change ADDRESS [LENGTH] | exec ADDRESS | path NAME [leave] | inside [AT]",
-    help="Back to when something happened last.\n"
+    help="Back to when something happened last; stays where it is if that never was.\n"
     "write, read, access: who did that last; change: who wrote another value there last\n"
     "exec: when an address was last executed; path: when a named path was last entered (or left)\n"
     "inside: when the inside-flag of an open descriptor of our guest (or of the one at AT) changed last",
@@ -35,24 +36,59 @@ def _last(interpreter: Interpreter, rest: str) -> None:
     chosen = next((each for each in _WORDS if word and each.startswith(word)), None)
     if chosen is None or (not place.strip() and chosen != "inside"):
         chosen, place = "write", rest
-    session, hart = interpreter.session, interpreter.hart
+    if not place.strip() and chosen != "inside":
+        raise ReplugError("last what? (help last)")
+    session, hart, text = interpreter.session, interpreter.hart, place.strip()
     if chosen == "exec":
-        stop = session.last_execution(interpreter.value(place))
+        address = interpreter.value(text)
+        _ask(interpreter, lambda: session.last_execution(address), f"{text} has not been executed")
     elif chosen == "path":
-        stop = session.last_execution(*_marks(interpreter, place))
+        marks = _marks(interpreter, text)
+        done = "left" if text.endswith(" leave") else "entered"
+        name = text.removesuffix(" leave").removesuffix(" enter")
+        _ask(interpreter, lambda: session.last_execution(*marks), f"path {name} has not been {done}")
     elif chosen == "inside":
-        stop = session.last_change(_inside(interpreter, place))
+        flags = _inside(interpreter, text)
+        places = list(flags)
+        stop = _ask(interpreter, lambda: session.last_change(places), "no inside-flag has changed")
+        if stop.hit is not None:
+            whose = next(flags[place] for place in places if place[0] <= stop.hit.physical < sum(place))
+            interpreter.say(f"it is the inside-flag of {whose}")
     elif chosen == "change":
-        address, length = _place(interpreter, place)
+        address, length = _place(interpreter, text)
         physical = session.engine.translate(hart, address)
         if physical is None or not session.is_ram(physical, length):
             raise ReplugError(f"{address:#x}: hart {hart} has no RAM there")
-        stop = session.last_change([(physical, length)])
+        _ask(interpreter, lambda: session.last_change([(physical, length)]), f"{text} has not changed")
     else:
-        address, length = _place(interpreter, place)
-        stop = session.last_access(address, length, _ACCESSES[chosen], hart)
-    interpreter.report(stop)
-    _say_path(interpreter, stop)
+        address, length = _place(interpreter, text)
+        done = {"write": "written to", "read": "read", "access": "read or written to"}[chosen]
+        _ask(
+            interpreter,
+            lambda: session.last_access(address, length, _ACCESSES[chosen], hart),
+            f"{text} has not been {done}",
+        )
+
+
+def _ask(interpreter: Interpreter, search: Callable[[], Stop], never: str) -> Stop:
+    """Go where a search of the past leads, and say so; stay if it finds nothing."""
+    session, hart = interpreter.session, interpreter.hart
+    before = session.stop
+    stop = search()
+    if stop.hit is not None:
+        interpreter.report(stop)
+        _say_path(interpreter, stop)
+        return stop
+    if session.goto(before.position.step).position == before.position:
+        session.stop = before
+    interpreter.hart = hart
+    if stop.kind is StopKind.PAUSED:
+        interpreter.say(
+            f"interrupted: {never} since instruction {stop.position.instructions:,}, nor is more known"
+        )
+    else:
+        interpreter.say(f"{never} since the start of the run")
+    return stop
 
 
 def _place(interpreter: Interpreter, text: str) -> tuple[int, int]:
@@ -82,13 +118,15 @@ def _marks(interpreter: Interpreter, text: str) -> list[int]:
     return sorted(set(found))
 
 
-def _inside(interpreter: Interpreter, text: str) -> list[tuple[int, int]]:
-    """Where the inside-flags are, in RAM."""
+def _inside(interpreter: Interpreter, text: str) -> dict[tuple[int, int], str]:
+    """Where the inside-flags are, in RAM (address, length), with whose they are."""
     guest = Guest(interpreter)
-    chosen = [interpreter.value(text)] if text.strip() else list(guest.descriptors())
+    known = guest.descriptors()
+    chosen = [interpreter.value(text)] if text.strip() else list(known)
     if not chosen:
         raise ReplugError("no descriptor is open")
-    flags = [(descriptor + guest.layout["DESCRIPTOR_INSIDE"], 4) for descriptor in chosen]
+    offset = guest.layout["DESCRIPTOR_INSIDE"]
+    flags = {(each + offset, 4): known.get(each, f"the descriptor at {each:#x}") for each in chosen}
     for address, length in flags:
         if not interpreter.session.is_ram(address, length):
             raise ReplugError(f"{address:#x}: no descriptor can be there")

@@ -163,7 +163,12 @@ class Interpreter:
         self.hart = stop.hart
         at = f"instruction {stop.position.instructions:,}"
         if stop.kind is StopKind.BREAKPOINT and stop.breakpoint is not None:
-            self.say(f"breakpoint {stop.breakpoint.number}, {at}")
+            number = stop.breakpoint.number
+            asked = self.session.breakpoints.get(number) is None  # a question about the past, as below
+            if asked and stop.backwards and stop.hit is not None:
+                self.say(f"{self.symbols.name(stop.hit.pc)} is about to be executed, {at}")
+            else:
+                self.say(f"breakpoint {number}, {at}")
         elif stop.kind is StopKind.WATCHPOINT and stop.hit is not None:
             self._report_watch(stop, at)
         elif stop.kind is StopKind.EXIT and stop.outcome is not None:
