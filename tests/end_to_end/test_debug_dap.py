@@ -260,7 +260,10 @@ def test_edits_say_that_what_is_shown_is_old(program: Path) -> None:
 
 def test_data_breakpoints_and_back(client: Client) -> None:
     info = client.ask("dataBreakpointInfo", name="counter")
-    assert set(info["accessTypes"]) == {"read", "write", "readWrite"} and "8 bytes" in info["description"]
+    assert (
+        set(info["accessTypes"]) == {"read", "write", "readWrite"}
+        and info["description"] == "counter (8 bytes)"
+    )
     watch = {"dataId": info["dataId"], "accessType": "write", "condition": "$s1 >= 5"}
     (made,) = client.ask("setDataBreakpoints", breakpoints=[watch])["breakpoints"]
     stop = client.go("continue")

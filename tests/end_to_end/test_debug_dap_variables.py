@@ -165,13 +165,15 @@ def test_they_are_watched(client: Client) -> None:
     found = _variables(client, _scopes(client)["Locals"])
     inside = found["p"]["variablesReference"]
     info = client.ask("dataBreakpointInfo", variablesReference=inside, name="y")
-    assert info["description"].startswith("4 bytes at")
+    assert info["description"] == "p->y (4 bytes)"
     client.ask("setDataBreakpoints", breakpoints=[{"dataId": info["dataId"], "accessType": "write"}])
-    assert client.go("continue")["reason"] == "data breakpoint" and _evaluated(client, "p->y") == "7"
+    stop = client.go("continue")
+    assert stop["reason"] == "data breakpoint" and stop["description"].startswith("p->y was written by leaf+")
+    assert _evaluated(client, "p->y") == "7"
     client.go("continue")
     assert (_evaluated(client, "n"), _evaluated(client, "p->y")) == ("3", "8")
     client.go("reverseContinue")
     client.go("reverseContinue")
     assert (_evaluated(client, "n"), _evaluated(client, "p->y")) == ("2", "6")
     info = client.ask("dataBreakpointInfo", name="table[1]", frameId=client.frame()["id"])
-    assert info["description"].startswith("4 bytes at table+4")
+    assert info["description"] == "table[1] (4 bytes)"

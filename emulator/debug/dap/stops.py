@@ -225,7 +225,8 @@ class Stops:
         except ReplugError as error:
             return {"dataId": None, "description": str(error)}
         size = self._interpreter.symbols.size(plain) or 8
-        return self._memory_info(hart, at, number(arguments, "bytes", size if size <= 64 else 8))
+        size = number(arguments, "bytes", size if size <= 64 else 8)
+        return self._memory_info(hart, at, size, self._interpreter.symbols.name(at))
 
     def _variable_info(self, value: Value, arguments: Arguments) -> Message:
         """Of a C variable, its place: in a register, only where the hart is."""
@@ -234,12 +235,13 @@ class Stops:
             return self._register_info((X_NAMES + F_NAMES)[place.number], hart)
         if value.address is None or not value.type.size:
             return {"dataId": None, "description": f"{value.path}: it is not in memory"}
-        return self._memory_info(hart, value.address, number(arguments, "bytes", value.type.size))
+        size = number(arguments, "bytes", value.type.size)
+        return self._memory_info(hart, value.address, size, value.path)
 
-    def _memory_info(self, hart: int, at: int, size: int) -> Message:
+    def _memory_info(self, hart: int, at: int, size: int, name: str) -> Message:
         return {
-            "dataId": f"memory {hart} {at:#x} {size}",
-            "description": f"{size} bytes at {self._interpreter.symbols.name(at)}",
+            "dataId": f"memory {hart} {at:#x} {size} {name}",
+            "description": f"{name} ({size} bytes)",
             "accessTypes": list(_ACCESSES),
             "canPersist": False,
         }
@@ -265,9 +267,9 @@ class Stops:
     def _make_data(self, each: Arguments) -> Made:
         given = text(each, "dataId")
         access = text(each, "accessType", "write")
-        parts = given.split()
+        parts = given.split(maxsplit=4)
         condition = self._condition(each)
-        if len(parts) != 4 or parts[0] not in ("memory", "register") or access not in _ACCESSES:
+        if len(parts) < 4 or parts[0] not in ("memory", "register") or access not in _ACCESSES:
             raise ReplugError(f"{given} {access}: cannot be watched")
         try:
             hart, where = int(parts[1]), int(parts[2], 0)
@@ -282,7 +284,7 @@ class Stops:
             made = self._session.watch_register(hart, where, text=f"${parts[3]}", owner=OWNER)
             made.condition = condition
         else:
-            name = self._interpreter.symbols.name(where)
+            name = parts[4] if len(parts) > 4 else self._interpreter.symbols.name(where)
             kind = _ACCESSES[access]
             made = self._session.watch(
                 where, length, kind, hart=hart, condition=condition, text=name, owner=OWNER

@@ -57,7 +57,6 @@ class Values:
             found.append(
                 {
                     "name": "Globals",
-                    "presentationHint": "globals",
                     "variablesReference": self._hold(_Scope(hart, depth, False)),
                     "expensive": True,
                 }
