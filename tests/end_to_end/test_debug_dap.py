@@ -417,6 +417,23 @@ def test_a_guest_that_waits_for_input(guest: Guest) -> None:
         assert server.process.wait(timeout=60) == 0
 
 
+def test_one_client_at_a_time_and_initialize_first(program: Path) -> None:
+    with Server(str(program)) as server:
+        with Client(server.port) as client:
+            with pytest.raises(Refused, match="first request has to be `initialize`"):
+                client.ask("continue", threadId=1)
+            client.begin()
+            client.event("stopped")
+            with pytest.raises(Refused, match="has come already"):
+                client.ask("initialize")
+            with Client(server.port) as second, pytest.raises(Refused, match="another client is here"):
+                second.ask("initialize")
+            assert client.value("instructions") == 0  # the first is served as before
+        for _ in range(20):  # who comes right behind one that has left is let in
+            with Client(server.port) as client:
+                client.begin()
+
+
 def test_who_launches_ends_it(program: Path) -> None:
     with Server(str(program)) as server, Client(server.port) as client:
         client.ask("initialize")

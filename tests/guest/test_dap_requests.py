@@ -79,7 +79,9 @@ def adapter(guest: Guest) -> Iterator[Adapter]:
     image = open_image(guest("again:\ncall leaf\nj again\n.globl leaf\nleaf: ret\n"))
     with DebugSession(image, MachineOptions(harts=2)) as session:
         interpreter = Interpreter(session, Symbols(image), lambda _line: None)
-        yield Adapter(interpreter, lambda _name, body: json.dumps(body) and None)
+        made = Adapter(interpreter, lambda _name, body: json.dumps(body) and None)
+        made.handle({"command": "initialize"})
+        yield made
 
 
 @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

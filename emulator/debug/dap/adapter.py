@@ -95,7 +95,7 @@ class Adapter:
         self._stop_on_entry = True
         self._stop_at_exit = True
         self._launched = False
-        self._started = self._configured = False
+        self._initialized = self._started = self._configured = False
         self._knows_invalidated = False
         self.running = False
         """The request comes while the machine runs."""
@@ -136,6 +136,8 @@ class Adapter:
         command, arguments = request.get("command"), request.get("arguments")
         if not isinstance(command, str) or command not in self.table:
             raise ReplugError(f"{command}: there is no such request here")
+        if not self._initialized and command not in ("initialize", "disconnect"):
+            raise ReplugError(f"{command}: the first request has to be `initialize`")
         if arguments is None:
             arguments = {}
         if not isinstance(arguments, dict):
@@ -200,6 +202,9 @@ class Adapter:
             raise ReplugError("lines and columns are counted from 1 here")
         if text(arguments, "pathFormat", "path") != "path":
             raise ReplugError("source files are named by paths here, not by URIs")
+        if self._initialized:
+            raise ReplugError("`initialize` has come already")
+        self._initialized = True
         self._knows_invalidated = flag(arguments, "supportsInvalidatedEvent", False)
         self.progress.is_wanted = flag(arguments, "supportsProgressReporting", False)
         self._later.append(("initialized", None))

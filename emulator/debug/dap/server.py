@@ -2,8 +2,9 @@
 """Listening for editors, one client after the other.
 
 The machine stands until a client lets it run. Behind a client that disconnects and wants it to live on it
-runs; behind one that just vanishes it stops and waits for the next. All is done by one thread: while the
-machine runs, the session looks in here now and then (DebugSession.look).
+runs; behind one that just vanishes it stops and waits for the next; who comes while one is here is turned
+away. All is done by one thread: while the machine runs, the session looks in here now and then
+(DebugSession.look).
 """
 
 from __future__ import annotations
@@ -122,6 +123,7 @@ class DapServer:
         while not (adapter.gone or adapter.killed or self._vanished):
             if not self._waiting:
                 self._receive(_TICK)
+                self._turn_away()
                 self._check()
                 continue
             self._answer(adapter, self._waiting.pop(0))
@@ -130,24 +132,14 @@ class DapServer:
 
     def _answer(self, adapter: Adapter, request: Message, refusal: str | None = None) -> None:
         """Do what is asked for, and send the response, and behind it the events that belong to it."""
-        response: Message = {
-            "type": "response",
-            "request_seq": request.get("seq", 0),
-            "command": request.get("command", ""),
-            "success": False,
-        }
         try:
             if refusal is not None:
                 raise ReplugError(refusal)
             body = adapter.handle(request)
         except ReplugError as error:
-            # `message` is for programs, the format for people: this is both.
-            response["message"] = str(error)
-            response["body"] = {"error": {"id": 1, "format": str(error).replace("{", "(").replace("}", ")")}}
+            response = _refused(request, str(error))
         else:
-            response["success"] = True
-            if body is not None:
-                response["body"] = body
+            response = _response(request, success=True) | ({} if body is None else {"body": body})
         self._flush_console()
         self._send(response)
         adapter.after_response()
@@ -190,6 +182,7 @@ class DapServer:
         self._flush_console()
         adapter.progress.tick(f"at instruction {self._session.position.instructions:,}")
         self._receive(0)
+        self._turn_away()
         kept: list[Message] = []
         waiting, self._waiting = self._waiting, []
         for request in waiting:
@@ -209,6 +202,29 @@ class DapServer:
         self._waiting = kept + self._waiting
         if self._is_to_stop(adapter):
             self._session.pause()
+
+    def _turn_away(self) -> None:
+        """Another client that comes while one is here gets its first request refused, with the reason."""
+        if not select.select([self._listener], [], [], 0)[0] or self._has_left():
+            return  # the next one waits for `serve`
+        other, _ = self._listener.accept()
+        with other:
+            other.settimeout(_TICK)
+            try:
+                for item in Reader().feed(other.recv(1 << 16))[:1]:
+                    request = {} if isinstance(item, Garbage) else item
+                    other.sendall(frame({"seq": 1} | _refused(request, "another client is here")))
+            except OSError:
+                return
+
+    def _has_left(self) -> bool:
+        """Whether nothing will come from the client any more, though that has not been read yet."""
+        assert self._client is not None
+        try:
+            waits = bool(select.select([self._client], [], [], 0)[0])
+            return self._vanished or (waits and not self._client.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return True
 
     # --- bytes ---
 
@@ -245,6 +261,21 @@ class DapServer:
             self._client.sendall(frame({"seq": self._sequence} | message))
         except OSError:
             self._vanished = True  # found out while the machine may be running: no exception goes through it
+
+
+def _response(request: Message, *, success: bool) -> Message:
+    return {
+        "type": "response",
+        "request_seq": request.get("seq", 0),
+        "command": request.get("command", ""),
+        "success": success,
+    }
+
+
+def _refused(request: Message, why: str) -> Message:
+    """`message` is for programs, the format for people: this is both."""
+    told = {"id": 1, "format": why.replace("{", "(").replace("}", ")")}
+    return _response(request, success=False) | {"message": why, "body": {"error": told}}
 
 
 def _is_typing(request: Message) -> bool:
