@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from emulator import MachineOptions
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
+from emulator.errors import ReplugError
 from emulator.loader.elf import open_image
 
 Guest = Callable[[str], Path]
@@ -118,6 +121,12 @@ def _opened(path: Path, harts: int) -> Iterator[Callable[..., list[str]]]:
         yield ask
 
 
+def _error(ask: Callable[..., list[str]], command: str) -> str:
+    with pytest.raises(ReplugError) as caught:
+        ask(command)
+    return str(caught.value)
+
+
 def _place(said: list[str]) -> tuple[str, str]:
     """(hart, symbol) of the last line about where one is."""
     words = said[-1].split()
@@ -146,6 +155,23 @@ def test_a_recursive_call_is_one_call(guest: Guest) -> None:
         assert ask("p $sp", "p $a0") == [*depth, "2 = 0x2"]  # the outermost, not the last that was entered
         ask("nexti")
         assert _place(ask("reverse-finish")) == ("0", "_start+12")  # and so is what has called it
+
+
+def test_a_caller_is_looked_at(guest: Guest) -> None:
+    with _opened(guest(RECURSION), 1) as ask:
+        ask("until inside", "stepi", "until inside", "stepi", "stepi 2")
+        inner, outer = ask("p $sp", "p $ra"), ask("up", "p $sp", "p $pc", "list", "disassemble")
+        assert "<back>" in outer[0] and "<back>" in outer[2]
+        assert next(line for line in outer if line.startswith("=> 0x")).split()[2] == "<inside>:"
+        assert next(line for line in outer if line.startswith("=>")).endswith("jal f")
+        assert int(outer[1].split()[0]) == int(inner[0].split()[0]) + 16
+        assert _error(ask, "p $a0") == "$a0: what a caller had there is not known"
+        assert ask("info registers pc sp")[0].split()[2] == "<back>"
+        assert _error(ask, "set $a0 = 3").startswith("$a0: only the innermost")
+        assert "frame 9: 4 are known" in _error(ask, "frame 9")
+        assert ask("down", "p $sp")[1] == inner[0]
+        assert _error(ask, "down") == "frame 0 is the innermost"
+        assert ask("up 2", "stepi", "frame")[-1].startswith("#0 ")  # a hart that moves is looked at itself
 
 
 def test_a_branch_to_behind_a_call_is_no_return(guest: Guest) -> None:

@@ -36,6 +36,8 @@ def _set(interpreter: Interpreter, rest: str) -> None:
         register = interpreter.evaluator.registers.find(place[1:])
         if register is None:
             raise ReplugError(f"{place}: there is no such register")
+        if interpreter.frame_number:
+            raise ReplugError(f"{place}: only the innermost function's registers can be set (frame 0)")
         write(interpreter.session, interpreter.hart, register, value)
         return
     word, _, where = place.partition(" ")

@@ -24,20 +24,20 @@ _AROUND = 5  # lines in front of the one that is asked for, and behind it
 )
 def _disassemble(interpreter: Interpreter, rest: str) -> None:
     place, _, count = rest.partition(" ")
-    address = interpreter.places(place)[0] if place else interpreter.session.engine.get_pc(interpreter.hart)
+    address = interpreter.places(place)[0] if place else interpreter.here
     show_code(interpreter, address, min(interpreter.value(count) if count else 8, _MOST))
 
 
 def show_code(interpreter: Interpreter, address: int, count: int) -> None:
     """So many instructions, with what their targets are called; ReplugError where nothing is mapped."""
     engine, symbols = interpreter.session.engine, interpreter.symbols
-    pc = engine.get_pc(interpreter.hart)
+    here = interpreter.here
     data = mapped(interpreter, address, 4 * count)
     if not data:
         raise ReplugError(f"{address:#x}: hart {interpreter.hart} has no memory there")
     found = targets(symbols, disassemble(data, address, bits=engine.config.xlen))
     for each, where in islice(found, count):
-        mark = "=>" if each.address == pc else "  "
+        mark = "=>" if each.address == here else "  "
         interpreter.say(f"{mark} {each.address:#x} <{symbols.name(each.address)}>: {each}{where}")
 
 
@@ -46,11 +46,10 @@ def show_code(interpreter: Interpreter, address: int, count: int) -> None:
     "l",
     group=GROUP,
     usage="[FILE:LINE|ADDRESS]",
-    help="Source around a place, or around where this hart stands; => marks that line.",
+    help="Source around a place, or around the one looked at, which => marks.",
 )
 def _list(interpreter: Interpreter, rest: str) -> None:
-    pc = interpreter.session.engine.get_pc(interpreter.hart)
-    address = interpreter.places(rest)[0] if rest else pc
+    address = interpreter.places(rest)[0] if rest else interpreter.here
     place = interpreter.symbols.line(address)
     if place is None:
         raise ReplugError(f"{address:#x}: no debug information tells its source line")
@@ -59,7 +58,7 @@ def _list(interpreter: Interpreter, rest: str) -> None:
     text = text_of(path) if path is not None else ()
     if not 0 < line <= len(text):
         raise ReplugError(f"{name}: this source file is not found")
-    stands = interpreter.symbols.line(pc)
+    stands = interpreter.symbols.line(interpreter.here)
     interpreter.say(f"{name}:")
     for number in range(max(line - _AROUND, 1), min(line + _AROUND, len(text)) + 1):
         mark = "=>" if stands == (name, number) else "  "

@@ -11,6 +11,7 @@ from emulator.debug.commands import (
     asking,
     changing,
     code,
+    frames,
     looking,
     moving,
     paths,
@@ -22,6 +23,7 @@ from emulator.debug.commands import (
 from emulator.debug.commands.completing import Candidates, candidates
 from emulator.debug.commands.registry import command, commands, find, help_text
 from emulator.debug.expressions import Evaluator
+from emulator.debug.frames import StackFrame, stack
 from emulator.debug.records import Breakpoint, Stop, StopKind
 from emulator.debug.session import DebugSession
 from emulator.debug.sources import Sources
@@ -31,7 +33,7 @@ from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
 assert all(
-    (asking, changing, code, looking, moving, paths, printing, protocol, stopping, variables)
+    (asking, changing, code, frames, looking, moving, paths, printing, protocol, stopping, variables)
 )  # they declare their commands
 _MOST_NESTED = 20
 _FILE_LINE = re.compile(r"(\S.*):([0-9]{1,9})")
@@ -52,6 +54,7 @@ class Interpreter:
         self.displays: dict[int, str] = {}
         self.say = say
         self.hart = 0
+        self._frame = (0, 0, 0)  # step, hart, number
         self._depth = 0
         session.condition = self.holds
         symbols.generated = session.generated
@@ -116,7 +119,32 @@ class Interpreter:
 
     def value(self, text: str) -> int:
         """Of an expression, as the hart that is looked at sees it."""
-        return self.evaluator.value(text, self.hart)
+        return self.evaluator.value(text, self.hart, self.frame)
+
+    @property
+    def frame_number(self) -> int:
+        """Of the function in the backtrace that is looked at: 0, the innermost, once the hart has moved."""
+        step, hart, number = self._frame
+        return number if (step, hart) == (self.session.position.step, self.hart) else 0
+
+    @frame_number.setter
+    def frame_number(self, number: int) -> None:
+        self._frame = (self.session.position.step, self.hart, number)
+
+    @property
+    def frame(self) -> StackFrame | None:
+        """The caller that is looked at; None: the innermost function, whose registers the hart has."""
+        number = self.frame_number
+        if number == 0:
+            return None
+        found = stack(self.session, self.symbols, self.hart, number + 1).frames
+        return found[number] if number < len(found) else None
+
+    @property
+    def here(self) -> int:
+        """The address that is looked at: of the call in a caller, else the pc."""
+        frame = self.frame
+        return self.session.engine.get_pc(self.hart) if frame is None else frame.within
 
     def places(self, text: str) -> list[int]:
         """The addresses that FILE:LINE means (one a function), or an expression."""

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 
 from emulator.debug.commands.code import show_code
 from emulator.debug.commands.registry import command
-from emulator.debug.frames import MOST, StackFrame, stack
 from emulator.debug.listing import mapped
-from emulator.debug.registers import read
-from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
 
 if TYPE_CHECKING:
@@ -50,29 +47,9 @@ def _hart(interpreter: Interpreter, rest: str) -> None:
     interpreter.say(interpreter.where(interpreter.hart))
 
 
-@command("backtrace", "bt", "where", group=GROUP, usage="[N]", help="The functions that this hart is in.")
-def _backtrace(interpreter: Interpreter, rest: str) -> None:
-    limit = interpreter.count(rest) if rest else MOST
-    found = stack(interpreter.session, interpreter.symbols, interpreter.hart, min(limit, _MOST))
-    for line in frame_lines(interpreter.symbols, found.frames):
-        interpreter.say(line)
-    interpreter.say(f"(ends here: {found.end})")
-
-
-def frame_lines(symbols: Symbols, frames: tuple[StackFrame, ...]) -> list[str]:
-    """A line for each: number, address, function, source."""
-    lines = []
-    for number, frame in enumerate(frames):
-        line = symbols.line(frame.within)
-        place = f" at {line[0]}:{line[1]}" if line is not None else ""
-        trap = "  [a trap came here]" if frame.how == "trap" else ""
-        lines.append(f"#{number:<2} {frame.pc:#x} <{symbols.name(frame.pc)}>{place}{trap}")
-    return lines
-
-
 @command("info registers", "regs", group=GROUP, usage="[NAME...|all]", help="x registers and pc, or others.")
 def _registers(interpreter: Interpreter, rest: str) -> None:
-    registers, engine = interpreter.evaluator.registers, interpreter.session.engine
+    registers, frame = interpreter.evaluator.registers, interpreter.frame
     chosen = [each for each in registers.all if rest == "all" or (not rest and each.group in ("x", "pc"))]
     for name in [] if rest == "all" else rest.replace("$", "").split():
         found = registers.find(name)
@@ -80,7 +57,13 @@ def _registers(interpreter: Interpreter, rest: str) -> None:
             raise ReplugError(f"${name}: there is no such register")
         chosen.append(found)
     for register in chosen:
-        value = read(engine, interpreter.hart, register)
+        try:
+            value = interpreter.evaluator.register(register, interpreter.hart, frame)
+        except ReplugError:
+            if rest and rest != "all":
+                raise
+            interpreter.say(f"{register.name:<10} (not known)")
+            continue
         symbol = interpreter.symbols.at(value) if register.group in ("x", "pc") else None
         name = f"  <{interpreter.symbols.name(value)}>" if symbol is not None else ""
         interpreter.say(f"{register.name:<10} {value:#0{register.bits // 4 + 2}x}{name}")

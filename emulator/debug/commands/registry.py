@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,13 +29,22 @@ class Command:
 
     @property
     def line(self) -> str:
-        """Usage, and the first line of the help."""
-        left = f"{self.names[0]} {self.usage}".rstrip()
-        return f"  {left:<38} {self.help.splitlines()[0]}"
+        """Usage, and the first line of the help, for a list."""
+        left = f"  {self.names[0]} {self.usage}".rstrip()
+        margin = " " * _COLUMN
+        if len(left) < _COLUMN:
+            text = f"{left:<{_COLUMN}}{self.help.splitlines()[0]}"
+            return textwrap.fill(text, _WIDTH, subsequent_indent=margin)
+        left = textwrap.fill(left, _WIDTH, subsequent_indent=" " * 8)
+        right = textwrap.fill(
+            self.help.splitlines()[0], _WIDTH, initial_indent=margin, subsequent_indent=margin
+        )
+        return f"{left}\n{right}"
 
 
 _FORMAT = re.compile(r"^(\w+)/")  # x/4g is x with /4g
 _MOST_WORDS = 3  # of a name
+_COLUMN, _WIDTH = 33, 80  # of a list of commands: where the help begins, and how wide it all is
 _commands: dict[str, Command] = {}
 _by_any_name: dict[str, Command] = {}
 _topics: dict[str, str] = {}
