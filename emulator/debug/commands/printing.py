@@ -77,7 +77,7 @@ def _evaluated(interpreter: Interpreter, text: str) -> str:
     """The value of [/FORMAT] EXPRESSION, as text."""
     found = _FORMAT.match(text.strip())
     expression = text.strip()[found.end() :] if found is not None else text
-    typed = interpreter.evaluator.typed(expression, interpreter.hart)
+    typed = interpreter.evaluator.typed(expression, interpreter.hart, interpreter.frame)
     if isinstance(typed, Value) and found is None:
         return described(typed)
     with reading():

@@ -22,9 +22,9 @@ def described(value: Value) -> str:
         return f"{value.text()}  ({value.type.name}{place})"
 
 
-@command("info locals", group=GROUP, help="Local variables of the C function that this hart is in.")
+@command("info locals", group=GROUP, help="Local variables of the C function that is looked at (frame).")
 def _locals(interpreter: Interpreter, _rest: str) -> None:
-    found = interpreter.evaluator.variables.locals(interpreter.hart)
+    found = interpreter.evaluator.variables.locals(interpreter.hart, interpreter.frame)
     if not found:
         interpreter.say("no debug information tells of local variables here")
     for name, value in found:
@@ -35,6 +35,6 @@ def _locals(interpreter: Interpreter, _rest: str) -> None:
     "info variables", group=GROUP, usage="[TEXT]", help="Other variables of C programs, by a part of names."
 )
 def _globals(interpreter: Interpreter, rest: str) -> None:
-    for name, value in interpreter.evaluator.variables.globals(interpreter.hart):
+    for name, value in interpreter.evaluator.variables.globals(interpreter.hart, interpreter.frame):
         if rest in name:
             interpreter.say(f"{name} = {described(value)}")
