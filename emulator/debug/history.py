@@ -28,13 +28,15 @@ _LAYERS = 8
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state to go back to. passed: externals before it; left: what had left the machine (outside.py)."""
+    """A state to go back to. passed: externals before it; left: what had left the machine (outside.py);
+    paths: those that were open."""
 
     step: int
     instructions: int
     snapshot: Snapshot
     passed: int
     left: Left
+    paths: bytes
 
 
 class History:
@@ -80,7 +82,8 @@ class History:
         snapshot = self._machine.snapshot()
         if self._checkpoints:
             snapshot = _sharing(snapshot, self.newest.snapshot)
-        self._checkpoints.append(Checkpoint(step, engine.total_instret, snapshot, passed, left))
+        paths = engine.save_open_paths()
+        self._checkpoints.append(Checkpoint(step, engine.total_instret, snapshot, passed, left, paths))
         self._thin()
 
     def before(self, step: int) -> int:
@@ -110,6 +113,7 @@ class History:
         """The machine as it was at a checkpoint; those behind it are gone."""
         checkpoint = self._checkpoints[index]
         self._machine.restore(checkpoint.snapshot)
+        self._machine.engine.restore_open_paths(checkpoint.paths)
         del self._checkpoints[index + 1 :]
         return checkpoint
 

@@ -20,13 +20,15 @@ _MOST_COARSE, _MOST_FINE = 1024, 4096  # samples that are kept of the whole run,
 
 
 class HartSample(NamedTuple):
-    """Of a hart at a step. mode: 0 user, 1 supervisor, 3 machine; instructions, traps: since the start."""
+    """Of a hart at a step. mode: 0 user, 1 supervisor, 3 machine; instructions, traps: since the start; path:
+    the named one that is open innermost in its thread, "" for none."""
 
     pc: int
     mode: int
     waits: bool
     instructions: int
     traps: int
+    path: str
 
 
 Sample = tuple[HartSample, ...]
@@ -35,7 +37,9 @@ Sample = tuple[HartSample, ...]
 class Samples:
     """Samples of a run by step; grid: how far apart those are that are taken as it goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: tuple[str, ...] = ()) -> None:
+        """paths: names of those that the engine follows, the first of them its number 1."""
+        self._paths = ("", *paths)
         self.grid = FIRST_GRID
         self._coarse: dict[int, Sample] = {}
         self._fine: dict[int, Sample] = {}
@@ -57,11 +61,11 @@ class Samples:
         step = engine.steps
         if step % self.grid == 0:
             if step not in self._coarse:
-                self._coarse[step] = _sample(engine)
+                self._coarse[step] = self._sample(engine)
                 self._newest = max(self._newest, step)
                 self._thin()
         elif self._asked and step % self._asked == 0 and step not in self._fine:
-            self._fine[step] = _sample(engine)
+            self._fine[step] = self._sample(engine)
 
     def look_closer(self, grid: int) -> None:
         """From here on, samples are wanted so many steps apart; 0: no longer."""
@@ -69,11 +73,15 @@ class Samples:
         while not grid and len(self._fine) > _MOST_FINE:
             del self._fine[next(iter(self._fine))]  # the one that was taken first
 
+    def path(self, engine: Engine, hart: int) -> str:
+        """The named path that is open innermost in the thread that a hart runs now, "" for none."""
+        return self._paths[engine.open_path(hart)]
+
     def keep(self, engine: Engine) -> None:
         """What the machine does here, where nothing was asked for: it costs nothing to know."""
         step = engine.steps
         if self.at(step) is None:
-            self._fine[step] = _sample(engine)
+            self._fine[step] = self._sample(engine)
 
     def at(self, step: int) -> Sample | None:
         """What was seen at a step, if anything."""
@@ -108,23 +116,23 @@ class Samples:
         self._fine = {at: sample for at, sample in self._fine.items() if at < step}
         self._newest = max(self._coarse, default=-1)
 
+    def _sample(self, engine: Engine) -> Sample:
+        return tuple(
+            HartSample(
+                engine.get_pc(hart),
+                engine.get_privilege(hart),
+                engine.is_waiting(hart),
+                engine.instret(hart),
+                engine.traps(hart),
+                self.path(engine, hart),
+            )
+            for hart in range(engine.config.harts)
+        )
+
     def _thin(self) -> None:
         if len(self._coarse) > _MOST_COARSE:
             self.grid *= 2
             self._coarse = {step: each for step, each in self._coarse.items() if step % self.grid == 0}
-
-
-def _sample(engine: Engine) -> Sample:
-    return tuple(
-        HartSample(
-            engine.get_pc(hart),
-            engine.get_privilege(hart),
-            engine.is_waiting(hart),
-            engine.instret(hart),
-            engine.traps(hart),
-        )
-        for hart in range(engine.config.harts)
-    )
 
 
 @dataclass(frozen=True)

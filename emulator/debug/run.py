@@ -24,7 +24,7 @@ from emulator.generated import GeneratedNames
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
 from emulator.token import CONSOLE, NETWORK, Edit, External, Switch, Token, Typed
-from toolchain.image import Image
+from toolchain.image import PATH_BEGIN, PATH_END, PATH_THREAD, Image
 
 FIRST_CHUNK = 100_000
 """Steps between two looks at the outside world, to begin with; then as many as take about this long:"""
@@ -122,9 +122,22 @@ class Run:
     def keep_samples(self) -> Samples:
         """From now on it is kept what harts do; best called at the start of the run."""
         if self.samples is None:
-            self.samples = Samples()
+            self.samples = Samples(self._follow_paths())
             self.samples.look(self.engine)
         return self.samples
+
+    def _follow_paths(self) -> tuple[str, ...]:
+        """Let the engine know where the image's named paths begin and end; their names, from number 1 on."""
+        image = self.machine.image
+        numbers: dict[str, int] = {}
+        for note in image.notes if image is not None else ():
+            if note.kind in (PATH_BEGIN, PATH_END, PATH_THREAD):
+                name = numbers.setdefault(note.name, len(numbers) + 1)
+                register = note.register if note.kind == PATH_THREAD else 0
+                self.engine.mark(image.physical(note.address), note.kind, name, 0, register)
+        if numbers:
+            self.engine.follow_paths()
+        return tuple(numbers)
 
     def connect(self, cable: Cable) -> None:
         """The guest's network leads there: what comes is input of the run, what leaves it leaves it once."""

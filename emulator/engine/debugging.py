@@ -156,6 +156,31 @@ class EngineDebugging:
         """Whether, since this was asked last, a device has met a watchpoint between runs: see `last_hit`."""
         return bool(self._lib.replug_take_device_hit(self._machine))
 
+    # --- named paths ---
+
+    def follow_paths(self) -> None:
+        """From now on, know which named paths are open; what they cost is not kept then."""
+        if self._lib.replug_follow_paths(self._machine) != 0:
+            raise MemoryError
+
+    def open_path(self, hart: int) -> int:
+        """The name (as `Engine.mark` got it) of the path that is open innermost in a hart's thread, or 0."""
+        return int(self._lib.replug_open_path(self._machine, self._checked(hart)))
+
+    def save_open_paths(self) -> bytes:
+        """All that is known of open paths, for `restore_open_paths` of the same machine."""
+        null = self._ffi.NULL
+        size = int(self._lib.replug_save_open_paths(self._machine, null, 0))
+        if size == 0:
+            return b""
+        buffer = self._ffi.new("uint8_t[]", size)
+        self._lib.replug_save_open_paths(self._machine, buffer, size)
+        return bytes(self._ffi.buffer(buffer, size))
+
+    def restore_open_paths(self, saved: bytes) -> None:
+        """What was known in another state, when the machine has gone there."""
+        self._lib.replug_restore_open_paths(self._machine, saved, len(saved))
+
     # --- snapshots ---
 
     def snapshot_holds(self, snapshot: int, address: int, length: int) -> bool:

@@ -3,7 +3,8 @@
  * The log of what harts have passed, in the order in which they ran.
  *
  * An event is settled when no fault can take it back any more: in batches, when the block that has left the newest has
- * ended, or when anybody asks.  Then named paths (paths.c) take it in, and Python gets it if it wants a timeline.
+ * ended, or when anybody asks.  Then named paths (paths.c, or open_paths.c) take it in, and Python gets it if it wants a
+ * timeline.
  *
  * Most events are marks, and most marks are appended by translated code (stub.c), so the log keeps apart what only some
  * runs want: time, and cycles under models.  In those runs stubs append nothing.
@@ -75,7 +76,10 @@ static void keep_all(struct replug_machine *machine)
 
 void events_settle(struct replug_machine *machine)
 {
-    paths_consume(machine, machine->log.count);
+    if (machine->open_paths != NULL)
+        open_paths_consume(machine, machine->log.count);
+    else
+        paths_consume(machine, machine->log.count);
     if (machine->keep_events)
         keep_all(machine);
     machine->log.count = 0;

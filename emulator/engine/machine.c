@@ -125,6 +125,7 @@ void replug_destroy(replug_machine *machine)
     events_destroy(machine);
     free(machine->generated);
     paths_destroy(machine);
+    open_paths_destroy(machine);
     calls_destroy(machine);
     caches_destroy(machine);
     for (uint32_t i = 0; i < machine->old_page_count; i++)

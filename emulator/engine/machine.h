@@ -32,6 +32,7 @@
  *   calls.c      who called whom
  *   paths.c      from the marks that harts pass to what each call of a named path cost
  *   generated.c  code that the guest generates
+ *   open_paths.c instead of that, for debuggers: which paths are open where, now
  *   path_table.c the sums of those costs, and how often each occurred
  *   state.c      the state of harts as bytes
  *   access.c     memory and registers as Python asks for them
@@ -392,6 +393,7 @@ struct replug_machine {
     } *marks;
     uint32_t mark_count, mark_capacity;
     bool paths_marked;           /* there are marks of paths among them */
+    struct open_paths *open_paths; /* NULL: costs of paths are kept, as usual */
     replug_generated *generated;
     uint32_t generated_count, generated_capacity;
     struct block_mark **mark_slots; /* the first mark of each block that has any */
@@ -677,5 +679,9 @@ void calls_destroy(struct replug_machine *machine);
 bool paths_create(struct replug_machine *machine);
 void paths_destroy(struct replug_machine *machine);
 void paths_consume(struct replug_machine *machine, uint32_t count); /* the first events of the log */
+
+/* open_paths.c */
+void open_paths_destroy(struct replug_machine *machine);
+void open_paths_consume(struct replug_machine *machine, uint32_t count); /* the same, instead */
 
 #endif

@@ -318,6 +318,10 @@ const replug_event *replug_events(replug_machine *machine);
 void replug_drain_events(replug_machine *machine);
 uint64_t replug_counts(replug_machine *machine, uint64_t page_address, uint64_t *counts);
 uint32_t replug_generated_code(replug_machine *machine, const replug_generated **list);
+int replug_follow_paths(replug_machine *machine);
+uint32_t replug_open_path(replug_machine *machine, uint32_t hart);
+uint64_t replug_save_open_paths(replug_machine *machine, uint8_t *buffer, uint64_t capacity);
+void replug_restore_open_paths(replug_machine *machine, const uint8_t *buffer, uint64_t length);
 /* cffi end */
 
 enum { REPLUG_VARIANTS = 4, REPLUG_PARAMETERS = 2, REPLUG_MODELS = 6 };

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LEGEND = "▂ user  ▅ supervisor  █ machine  · waits  ! trap"
+LEGEND = "▂ user  ▅ supervisor  █ machine  · waits  ! trap  other colour: in a path"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ HELP = "\n".join(
     [
         "Forward; behind r, or by the key in brackets, the same backwards:",
         *_moves(),
-        "  u      to the cursor                  where source is shown, s and n go by lines",
+        "  u      to the cursor                  s, n: by lines where source is shown",
         "Places and breakpoints:",
         "  b        breakpoint at the cursor, or away with it    B   if, hart, space",
         "  g        goto N, start or end        w   watch an address",

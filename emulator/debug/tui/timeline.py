@@ -26,6 +26,9 @@ _ZOOM = 4
 _CLOSE = 64  # steps in a column, up to which a trap is seen as one
 _RUNS = {"U": ("▂", "#87d75f"), "S": ("▅", "#5fafff"), "M": ("█", "#d787d7")}
 """How a hart is drawn that runs: the more privileged, the higher."""
+_LEVELS = frozenset(shown for shown, _ in _RUNS.values())
+_IN_PATHS = ("#ffaf00", "#ffd75f", "#ff875f", "#d7af87", "#ffffaf", "#d7875f")
+"""Its colours inside named paths, which have them by turns."""
 
 
 def layout(width: int) -> tuple[int, int]:
@@ -137,6 +140,7 @@ class HartsPane(Pane):
         self._lanes: Lanes | None = None
         self._step = 0  # where the machine stands
         self._column: int | None = None  # of the cursor, None: it is not seen
+        self._paths: dict[str, int] = {}  # those that were seen, in that order
         self._per_column: int | None = None
         self._around: int | None = None
 
@@ -200,13 +204,22 @@ class HartsPane(Pane):
         cell = self._cell(index)
         if cell is not None:
             text.append(f"{_doing(cell)} ", "dim")
+            if cell.seen.path:
+                text.append(f"[{cell.seen.path}] ", self._colour_of(cell.seen.path))
             text.append(self._lanes.places.get(cell.seen.pc, "") if self._lanes is not None else "", "yellow")
             return text
         if width >= _WIDE:
             text.append(f"{hart.instructions:>12,} {hart.pc:x} ", "dim")
         text.append(_fitting(hart.place, width // 4), "yellow")
+        if hart.path:
+            text.append(f" [{hart.path}]", self._colour_of(hart.path))
         text.append("  waits" if hart.waits else f"  {hart.instruction}", "dim" if hart.waits else "")
         return text
+
+    def _colour_of(self, path: str) -> str:
+        """The same one for the same path, as long as the debugger runs."""
+        number = self._paths.setdefault(path, len(self._paths))
+        return _IN_PATHS[number % len(_IN_PATHS)]
 
     def _cell(self, hart: int) -> Cell | None:
         if self._lanes is None or self._column is None or not self.has_focus:
@@ -226,6 +239,8 @@ class HartsPane(Pane):
         for column in range(columns):
             cell = cells[column] if column < len(cells) else None
             shown, style = _drawn(cell, per_column)
+            if cell is not None and cell.seen.path and shown in _LEVELS:
+                style = self._colour_of(cell.seen.path)
             if column > place >= 0:
                 style += " dim"
             if column == place:

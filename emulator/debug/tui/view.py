@@ -63,11 +63,13 @@ class Lanes:
 
 @dataclass(frozen=True)
 class HartView:
-    """A line of the timeline. turn: the schedule would let it go on next."""
+    """A line of the timeline. path: the named one that it is in, or ""; turn: the schedule would let it go on
+    next."""
 
     number: int
     pc: int
     place: str
+    path: str
     instruction: str
     mode: str
     waits: bool
@@ -136,6 +138,7 @@ def _hart(interpreter: Interpreter, number: int) -> HartView:
         number,
         pc,
         interpreter.symbols.name(pc),
+        interpreter.session.keep_samples().path(engine, number),
         interpreter.instruction(number, pc),
         MODES.get(engine.get_privilege(number), "?"),
         engine.is_waiting(number),
