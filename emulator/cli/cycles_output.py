@@ -240,7 +240,7 @@ def _print(stream: IO[str], report: Report, everything: bool) -> None:
     if report.costs:
         _print_paths(console, report, everything or paper is None)
     if paper is not None:
-        console.print(claim_table(report.claims, report.models))
+        console.print(claim_table(report.claims, report.models, console.width))
     if report.side_by_side is not None:
         tables = comparison_tables(report.side_by_side, console.width)
         wide = Console(file=stream, width=max(console.width, *(columns_of(each) for each in tables)))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from emulator.cycles.claims import SIZES, Claim
 from emulator.cycles.histogram import Spread
@@ -17,6 +18,9 @@ from emulator.cycles.models import IDEAL, Model
 from emulator.cycles.paths import PathCost
 
 _WHOLE = 2  # with more models than these, only the medians of each have room
+
+_BESIDE = 15  # columns beside the texts of claims
+_READABLE = 18  # columns for each of those texts, at least
 
 _PROFILE = "generic read by step"
 
@@ -117,11 +121,12 @@ def path_table(
     return table
 
 
-def claim_table(claims: Sequence[Claim], models: Sequence[Model]) -> Table:
-    """The paper's figures beside ours."""
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title="The paper's figures and ours"
-    )
+def claim_table(claims: Sequence[Claim], models: Sequence[Model], width: int) -> Table:
+    """The paper's figures beside ours; one below the other where `width` columns are too few for that."""
+    title = "The paper's figures and ours"
+    if 2 * (width - _BESIDE) < _READABLE * (7 + 2 * len(models)):  # by the ratios below
+        return _stacked_claims(claims, models, title)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title)
     table.add_column("")
     table.add_column("claim", ratio=3)
     table.add_column("paper", ratio=2)
@@ -130,10 +135,28 @@ def claim_table(claims: Sequence[Claim], models: Sequence[Model]) -> Table:
         table.add_column(model.name, ratio=2)
     table.add_column("holds")
     for claim in claims:
-        verdict = "[bold green]yes[/]" if claim.holds else "[bold red]no[/]"
         measured = [claim.measured[model.name] for model in models]
-        table.add_row(claim.id, claim.text, claim.paper, claim.target, *measured, verdict)
+        table.add_row(claim.id, claim.text, claim.paper, claim.target, *measured, _verdict(claim))
     return table
+
+
+def _stacked_claims(claims: Sequence[Claim], models: Sequence[Model], title: str) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, title_justify="left"
+    )
+    for heading in ("", "holds", "claim"):
+        table.add_column(heading)
+    for claim in claims:
+        told = [("paper", claim.paper), ("target", claim.target)]
+        told += [(model.name, claim.measured[model.name]) for model in models]
+        lines = [claim.text, *(f"{name}: {what}" for name, what in told if what)]
+        table.add_row(claim.id, _verdict(claim), Text("\n".join(lines)))
+        table.add_section()
+    return table
+
+
+def _verdict(claim: Claim) -> str:
+    return "[bold green]yes[/]" if claim.holds else "[bold red]no[/]"
 
 
 def columns_of(table: Table) -> int:

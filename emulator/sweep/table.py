@@ -56,6 +56,10 @@ def write_table(file: Path, rows: Sequence[Row]) -> None:
         raise ReplugError(f"{file}: {error.strerror}") from None
 
 
+_WIDE = 8  # so many times the smallest parameter: a logarithmic scale
+_MOST_TICKS = 10
+
+
 def draw(plot: Plot, rows: Sequence[Row], folder: Path) -> str | None:
     """Draw a plot into its file; what is wrong with it, or None."""
     column = "instructions median" if plot.y == "instructions" else f"{plot.y} cycles median"
@@ -70,10 +74,25 @@ def draw(plot: Plot, rows: Sequence[Row], folder: Path) -> str | None:
     groups: dict[Any, list[Row]] = {}
     for row in chosen:
         groups.setdefault(row.get(plot.lines) if plot.lines else None, []).append(row)
-    for value, members in groups.items():
+    broader = min(2.5, 8 / len(groups))
+    for number, (value, members) in enumerate(groups.items()):
         points = sorted(members, key=lambda row: (isinstance(row[plot.x], str), row[plot.x]))
         label = None if plot.lines is None else f"{plot.lines} {value}"
-        axes.plot([row[plot.x] for row in points], [row[column] for row in points], marker="o", label=label)
+        # Lines may lie on each other: the first ones are broad, and show beside the later ones.
+        axes.plot(
+            [row[plot.x] for row in points],
+            [row[column] for row in points],
+            linewidth=1.5 + broader * (len(groups) - 1 - number),
+            marker="o",
+            markersize=5 + broader * (len(groups) - 1 - number),
+            label=label,
+        )
+    values = sorted({row[plot.x] for row in chosen if not isinstance(row[plot.x], str)})
+    if values and values[-1] > _WIDE * values[0] > 0:
+        axes.set_xscale("log")
+        axes.minorticks_off()
+    if values and len(values) <= _MOST_TICKS:
+        axes.set_xticks(values, [f"{value:,}" for value in values])
     axes.set_xlabel(plot.x)
     axes.set_ylabel(f"median {'instructions' if plot.y == 'instructions' else f'cycles, {plot.y}'}")
     axes.set_title(plot.path)

@@ -7,11 +7,16 @@ import re
 import struct
 import subprocess
 import termios
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from command import COMMAND, environment
+from rich.console import Console
 
+from emulator.cycles.claims import Claim
+from emulator.cycles.models import IDEAL
+from emulator.cycles.table import claim_table
 from guestos.images import build, measure_images
 
 
@@ -73,3 +78,16 @@ def test_path_against_path(image: Path, columns: int) -> None:
         assert max(map(len, tables.splitlines())) <= columns
     cut = [row for row in rows if row is not None and row[1].endswith("\N{HORIZONTAL ELLIPSIS}")]
     assert bool(cut) == (columns < 120)
+
+
+@pytest.mark.parametrize(("columns", "stacked"), [(50, True), (80, True), (120, False)])
+def test_claims(columns: int, stacked: bool) -> None:
+    """No word of a claim is cut; where there is no room for columns, they come one below the other."""
+    words = "uninterruptedly measured interchangeabilities of replugs"
+    claim = Claim("A1", words, "paper", "target", {"ideal": "9 of 9 interchangeabilities"}, True)
+    text = StringIO()
+    Console(file=text, width=columns).print(claim_table([claim], [IDEAL], columns))
+    shown_words = text.getvalue().split()
+    assert set(words.split()) <= set(shown_words) and shown_words.count("interchangeabilities") == 2
+    assert ("ideal: 9 of" in text.getvalue()) == stacked
+    assert max(map(len, text.getvalue().splitlines())) <= columns
