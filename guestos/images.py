@@ -75,11 +75,17 @@ def _unix_library() -> tuple[Path, ...]:
 
 
 def unix_images() -> list[Image]:
-    """The UNIX programs, in C: one source in user/bin/ each, and all of user/bin/lib/."""
-    library = _unix_library()
+    """The UNIX programs, in C: a source in user/bin/ or a folder of them each, and all of user/bin/lib/."""
+    library, folder = _unix_library(), GUESTOS / "user/bin"
+    programs: dict[str, tuple[Path, ...]] = {source.stem: (source,) for source in folder.glob("*.c")}
+    programs |= {
+        each.name: tuple(sorted(each.glob("*.c")))
+        for each in folder.iterdir()
+        if each.is_dir() and each.name != "lib"
+    }
     return [
-        Image(f"user/bin/{source.stem}.elf", (*library, source), GUESTOS / "user/link.ld")
-        for source in sorted((GUESTOS / "user/bin").glob("*.c"))
+        Image(f"user/bin/{name}.elf", (*library, *sources), GUESTOS / "user/link.ld")
+        for name, sources in sorted(programs.items())
     ]
 
 

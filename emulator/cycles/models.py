@@ -54,13 +54,15 @@ IN_ORDER = Model(
     ),
 )
 
-# The FU540-C000's U54 cores have in-order pipelines of the same family and caches of this shape (its manual,
-# section 3: 32 KiB, 8 ways, lines of 64 bytes, kept coherent).  What a miss costs is ours: 20 cycles to
-# an L2 nearby, twice that for a line that another core has written to.
+# The FU540-C000's U54 cores have pipelines of the same figures (its manual, v1p0, section 4.3) and caches of
+# this shape: for instructions 32 KiB in 8 ways (1.5) and lines of 64 bytes (4.1.1); for data the same,
+# written back and kept coherent by a directory in the L2 (4.4).  What a miss costs the manual does not
+# say, and is ours: 20 cycles to an L2 nearby, twice that for a line that another core has written to.
 CACHED = Model(
     name="in-order-caches",
-    source="the in-order model; L1 caches of the SiFive FU540-C000 (manual, section 3: 32 KiB, 8 ways, "
-    "lines of 64 bytes); latencies of misses, transfers between harts and upgrades: our own assumptions",
+    source="the in-order model; L1 caches of the SiFive FU540-C000 (manual v1p0, sections 1.5, 4.1 and "
+    "4.4: 32 KiB, 8 ways, lines of 64 bytes); latencies of misses, transfers between harts and upgrades: "
+    "our own assumptions",
     limits="as of the in-order model; least recently used line replaced, MESI without the cost of writing "
     "back, blocking misses, no prefetching, no TLB; the lines of a basic block are fetched when it starts; "
     "an AMO is a load and a store; page walks and devices are not cached",
