@@ -128,7 +128,12 @@ def _tell(listeners: list[Callable[[bytes], None]], data: bytes) -> None:
 
 def _has_screen() -> bool:
     """Whether a user sits at a terminal that can move its cursor."""
-    return console.stdin_is_terminal() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return (
+        console.stdin_is_terminal()
+        and sys.stdout.isatty()
+        and sys.stderr.isatty()
+        and os.environ.get("TERM", "dumb") != "dumb"
+    )
 
 
 def _show(interpreter: Interpreter, signals: Signals, listeners: list[Callable[[bytes], None]]) -> None:

@@ -46,3 +46,18 @@ def test_leaving_while_the_machine_stands(served: tuple[Typist, socket.socket]) 
     typist, _ = served
     typist.type(b"\x01x")
     assert typist.finish() == 0
+
+
+def test_a_screen_needs_all_of_the_terminal(guest: Guest, tmp_path: Path) -> None:
+    """With stderr in a file (the screen's library draws there), there are lines instead."""
+    with (tmp_path / "errors").open("wb") as errors:
+        typist = Typist("debug", guest("j ."), errors=errors.fileno())
+        try:
+            typist.wait_for(b"(replug) ")
+            typist.type(b"when\r")
+            typist.wait_for(b"instruction 0 ")
+            typist.type(b"quit\r")
+            assert typist.finish() == 0
+        finally:
+            typist.close()
+    assert b"\x1b" not in (tmp_path / "errors").read_bytes()

@@ -18,15 +18,15 @@ TAKE_TERMINAL = (
 
 
 class Typist:
-    """The command on a pseudo-terminal, and somebody who types."""
+    """The command on a pseudo-terminal, and somebody who types. errors: where stderr goes instead."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, errors: int | None = None) -> None:
         self.keyboard, self.terminal = pty.openpty()
         self.before = termios.tcgetattr(self.terminal)
         self.shown = b""
         self.running = subprocess.Popen(
             [sys.executable, "-c", TAKE_TERMINAL, *COMMAND, *map(str, arguments)],
-            stdin=self.terminal, stdout=self.terminal, stderr=self.terminal, env=environment(),
+            stdin=self.terminal, stdout=self.terminal, stderr=self.terminal if errors is None else errors, env=environment(),
             start_new_session=True,
         )  # fmt: skip
 
