@@ -26,8 +26,8 @@ class Typist:
         self.shown = b""
         self.running = subprocess.Popen(
             [sys.executable, "-c", TAKE_TERMINAL, *COMMAND, *map(str, arguments)],
-            stdin=self.terminal, stdout=self.terminal, stderr=self.terminal if errors is None else errors, env=environment(),
-            start_new_session=True,
+            stdin=self.terminal, stdout=self.terminal, stderr=self.terminal if errors is None else errors,
+            env=environment(), start_new_session=True,
         )  # fmt: skip
 
     def wait_for(self, text: bytes, seconds: float = 60) -> None:
