@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from screen import Screen, at_screen
 
+from guestos.images import GUESTOS, INCLUDE
+from toolchain.assemble import assemble
+
 Guest = Callable[[str], Path]
 
 # Hart 0 goes to user mode by way of supervisor mode; hart 1 waits, for good.
@@ -134,3 +137,42 @@ def test_a_click_goes_there(program: Path) -> None:
         assert "Registers of hart 1" in screen.text()
 
     at_screen(program, play, harts=2)
+
+
+def test_a_hart_says_which_named_path_it_is_in(tmp_path: Path) -> None:
+    source = tmp_path / "program.S"
+    source.write_text(
+        """
+        #include "replug.inc"
+            .globl _start
+        _start:
+            li s1, 300
+        again:
+            PATH_BEGIN "the work"
+            addi s1, s1, -1
+            nop
+            PATH_END "the work"
+            bnez s1, again
+        done:
+            j done
+        """
+    )
+    script = GUESTOS / "measure/link.ld"
+    assemble([source], tmp_path / "program.elf", link_script=script, include=[INCLUDE], root=tmp_path)
+
+    async def play(screen: Screen) -> None:
+        for _ in range(3):  # to `nop`, `bnez` and `addi`
+            await screen.press("i")
+            first = screen.lines()[1]
+            assert ("[the work]" in first) == ("nop" in first or "bnez" in first), first
+        await screen.enter("run-for 2")
+        await screen.press("+")
+        assert "[the work]" in screen.lines()[1]
+        await screen.press("shift+tab", "home")  # the cursor at the start of the lane
+        assert "M 1 _start" in screen.lines()[1] and "the work" not in screen.lines()[1], screen.text()
+        await screen.press("right", "right")
+        assert "[the work] " in screen.lines()[1]
+        await screen.enter("run-for 1000")
+        assert "[the work]" not in screen.lines()[1]
+
+    at_screen(tmp_path / "program.elf", play)

@@ -35,6 +35,21 @@ def test_steps_change_the_screen_and_going_back_restores_it(program: Path) -> No
     at_screen(program, play)
 
 
+def test_callers_are_looked_at(program: Path) -> None:
+    async def play(screen: Screen) -> None:
+        await screen.enter("until leaf")
+        assert "addi a0, a0, 1" in screen.current() and screen.register("s1") == 1
+        await screen.press("ctrl+up")
+        assert "again" in screen.lines()[2] and "frame 1" in screen.lines()[2], screen.text()
+        assert screen.register("s1") == 1 and not re.search(r"[│ ]a0 ", screen.text())  # nobody has kept it
+        await screen.press("ctrl+down")
+        assert "leaf" in screen.lines()[2] and "frame" not in screen.lines()[2]
+        await screen.press("ctrl+up", "i")
+        assert "addi a0, a0, 2" in screen.current()  # a hart that moves is looked at where it is
+
+    at_screen(program, play)
+
+
 def test_calls_breakpoints_and_both_directions(program: Path) -> None:
     async def play(screen: Screen) -> None:
         await screen.press("d")

@@ -94,6 +94,8 @@ class DebuggerApp(App[None]):
         Binding("full_stop", "show_pc", show=False),
         Binding("h", "hart(1)", show=False),
         Binding("H", "hart(-1)", show=False),
+        Binding("ctrl+up", "frame('up')", show=False),
+        Binding("ctrl+down", "frame('down')", show=False),
         Binding("plus,equals_sign", "zoom(True)", show=False),
         Binding("minus", "zoom(False)", show=False),
         Binding("less_than_sign", "lower(-1)", show=False),
@@ -213,7 +215,7 @@ class DebuggerApp(App[None]):
         self._bar.show_view(view)
         self._harts.show_view(view, min(_MOST_HARTS[self._roomy], max(self.size.height // 6, 1)))
         self._code.show_listing(view.code, view.hart)
-        self._registers.show_registers(view.registers, view.hart, moved=moved)
+        self._registers.show_registers(view.registers, view.hart, view.frame, moved=moved)
         if self._lower.chosen not in (OUTPUT, CONSOLE):
             self._lower.replace(self._lower.chosen, view.texts.get(self._lower.chosen, ()))
         if FRAMES in view.texts:
@@ -351,6 +353,11 @@ class DebuggerApp(App[None]):
         """Look at that hart."""
         self._address = None
         self.execute(f"hart {hart}")
+
+    def action_frame(self, command: str) -> None:
+        """Look at the caller, or back."""
+        self._address = None
+        self.execute(command)
 
     def action_zoom(self, closer: bool) -> None:
         """See fewer steps in the lanes, or more."""

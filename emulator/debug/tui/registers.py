@@ -17,18 +17,20 @@ class RegistersPane(Pane):
     def __init__(self) -> None:
         super().__init__(id="registers")
         self._registers: tuple[tuple[str, int], ...] = ()
-        self._hart = -1
+        self._seen = (-1, 0)  # hart and frame
         self.changed: frozenset[str] = frozenset()
 
-    def show_registers(self, registers: tuple[tuple[str, int], ...], hart: int, *, moved: bool) -> None:
-        """Of a hart. moved: something was executed, rather than looked at."""
-        if hart != self._hart:
+    def show_registers(
+        self, registers: tuple[tuple[str, int], ...], hart: int, frame: int, *, moved: bool
+    ) -> None:
+        """Of a hart, or of a caller. moved: something was executed, rather than looked at."""
+        if (hart, frame) != self._seen:
             self.changed = frozenset()
         elif moved or registers != self._registers:
             before = dict(self._registers)
             self.changed = frozenset(name for name, value in registers if before.get(name) != value)
-        self._registers, self._hart = registers, hart
-        self.border_title = f"Registers of hart {hart}"
+        self._registers, self._seen = registers, (hart, frame)
+        self.border_title = f"Registers, frame {frame}" if frame else f"Registers of hart {hart}"
         self.refresh()
 
     def _blocks(self) -> list[list[list[tuple[str, str]]]]:

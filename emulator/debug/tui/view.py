@@ -79,10 +79,11 @@ class HartView:
 
 @dataclass(frozen=True)
 class View:
-    """hart: the one that is looked at; registers: (name, value) of it; texts: those that were asked
-    for, by name."""
+    """hart, frame: what is looked at; registers: (name, value) there; texts: those that were asked for, by
+    name."""
 
     hart: int
+    frame: int
     harts: tuple[HartView, ...]
     registers: tuple[tuple[str, int], ...]
     code: Listing
@@ -95,22 +96,45 @@ class View:
 
 def gather(interpreter: Interpreter, request: Request) -> View:
     """Look at everything that is asked for."""
-    session, engine, hart = interpreter.session, interpreter.session.engine, interpreter.hart
-    address = engine.get_pc(hart) if request.address is None else request.address
-    registers = interpreter.evaluator.registers
-    names = ["pc", *(each.name for each in registers.all if each.group == "x" and each.index), "priv", *_CSRS]
-    found = [register for register in map(registers.find, names) if register is not None]
+    session = interpreter.session
     return View(
-        hart,
+        interpreter.hart,
+        interpreter.frame_number,
         tuple(_hart(interpreter, number) for number in range(session.machine.harts)),
-        tuple((register.name, read(engine, hart, register)) for register in found),
-        listing(interpreter, address, source=request.source),
+        _registers(interpreter),
+        _code(interpreter, request),
         session.position,
         session.head,
         seen_lanes(interpreter, request.lanes, closer=True),
         _kind(session.stop, session.breakpoints),
         {name: _text(interpreter, name) for name in request.texts},
     )
+
+
+def _registers(interpreter: Interpreter) -> tuple[tuple[str, int], ...]:
+    """Names and values: all of the hart, or those of a caller that are known."""
+    engine, hart, registers = interpreter.session.engine, interpreter.hart, interpreter.evaluator.registers
+    integers = [each for each in registers.all if each.group == "x" and each.index]
+    frame = interpreter.frame
+    if frame is not None:
+        known = [
+            (each.name, frame.registers[each.index]) for each in integers if each.index in frame.registers
+        ]
+        return (("pc", frame.pc), *known)
+    names = ["pc", *(each.name for each in integers), "priv", *_CSRS]
+    found = [register for register in map(registers.find, names) if register is not None]
+    return tuple((register.name, read(engine, hart, register)) for register in found)
+
+
+def _code(interpreter: Interpreter, request: Request) -> Listing:
+    """Around the address that is asked for, or the function that is looked at."""
+    if request.address is not None:
+        return listing(interpreter, request.address, source=request.source)
+    found = listing(interpreter, interpreter.here, source=request.source)
+    frame = interpreter.frame
+    if found.source or frame is None:
+        return found
+    return listing(interpreter, frame.pc, source=False)  # `here` is in the middle of the call
 
 
 def _kind(stop: Stop, breakpoints: Breakpoints) -> StopKind:
@@ -163,7 +187,8 @@ def _frames(interpreter: Interpreter) -> tuple[str, ...]:
         line = interpreter.symbols.line(frame.within)
         place = f"  {PurePath(line[0]).name}:{line[1]}" if line is not None else ""
         trap = "  (a trap came)" if frame.how == "trap" else ""
-        lines.append(f"#{number:<2} {interpreter.symbols.name(frame.pc)}{place}{trap}")
+        mark = ">" if number == interpreter.frame_number > 0 else " "
+        lines.append(f"#{number:<2}{mark}{interpreter.symbols.name(frame.pc)}{place}{trap}")
     return tuple(lines)
 
 
