@@ -8,8 +8,8 @@ from pathlib import Path
 from emulator.cli.common import write_text
 from emulator.cli.version import version
 from emulator.cycles.paths import PathWatch
+from emulator.cycles.recorder import Recorder, Window
 from emulator.cycles.speedscope import speedscope
-from emulator.cycles.timeline import Recorder, Window
 from emulator.cycles.trace_event import trace_event
 from emulator.machine import Machine
 

@@ -21,9 +21,9 @@ from emulator.cli.machine_options import chosen_limit, chosen_options, chosen_to
 from emulator.cycles.baseline import Baseline, Subject, model_options, read_baseline
 from emulator.cycles.models import models_by_name
 from emulator.cycles.paths import declared_paths
+from emulator.cycles.recorder import Window
 from emulator.cycles.repeat import Recipe
 from emulator.cycles.scenario import QUANTUM
-from emulator.cycles.timeline import Window
 from emulator.errors import ReplugError
 from emulator.isa import Isa, isa_help
 from emulator.options import MachineOptions

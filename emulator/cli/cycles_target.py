@@ -19,9 +19,9 @@ from emulator.cycles.models import Model, where_all_hits
 from emulator.cycles.paths import PathCost
 from emulator.cycles.protocol import run_protocol
 from emulator.cycles.protocol_claims import protocol_claims
+from emulator.cycles.recorder import Window
 from emulator.cycles.repeat import Recipe
 from emulator.cycles.scenario import PaperImages, PaperRun, Run, run_image, run_paper
-from emulator.cycles.timeline import Window
 from emulator.engine import MAX_MODELS
 from emulator.loader.boot import default_bios, open_bootable
 from emulator.loader.elf import open_image

@@ -13,7 +13,8 @@ from emulator.cycles.code import CodeCosts, executed_instructions
 from emulator.cycles.models import Model
 from emulator.cycles.paths import PathCost, PathWatch
 from emulator.cycles.programs import executed_pages
-from emulator.cycles.timeline import Recorder, Timeline, Window
+from emulator.cycles.recorder import Recorder, Window
+from emulator.cycles.timeline import Timeline
 from emulator.errors import ReplugError
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions

@@ -6,16 +6,11 @@ Time is virtual time.  One instruction takes one nanosecond of it, so its unit i
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from emulator.engine import Event, EventKind
 from toolchain.image import PATH_BEGIN, PATH_END, PATH_IS, PATH_STEP, PATH_THREAD, PATH_VALUE, PathMark
-
-if TYPE_CHECKING:
-    from emulator.machine import Machine
 
 ASLEEP = "asleep"
 _TRAPS = {
@@ -100,92 +95,6 @@ class Timeline:
         return sorted(found.values(), key=lambda activity: (activity.begin, -activity.end))
 
 
-@dataclass(frozen=True)
-class Window:
-    """Which part of a run a timeline shows: from a moment of virtual time (nanoseconds) for so long, or, if a
-    path or a variant of one is named, what is around its first call that ends; at most `limit` events.
-    """
-
-    start: int = 0
-    length: int | None = None
-    around: str | None = None
-    limit: int = 100_000
-
-
-class Recorder:
-    """Keeps the events of a machine that a window shows.  Make it after the marks have been set, and before
-    the machine runs.  calls: how many calls of the path (around) have ended.
-    """
-
-    def __init__(
-        self, machine: Machine, marks: Sequence[PathMark], window: Window, calls: Callable[[str], int]
-    ) -> None:
-        self._machine = machine
-        self._marks = marks
-        self._window = window
-        self._calls = calls
-        self._chunks: deque[bytes] = deque()
-        self._found = window.around is None
-        self._kept = 0
-        self._done = self._cut = False
-        machine.engine.keep_events()
-        machine.on_events = self._take
-
-    def _take(self) -> None:
-        engine, window = self._machine.engine, self._window
-        now = engine.now
-        raw = engine.take_events()
-        if self._done or now < window.start:
-            return
-        self._chunks.append(raw)
-        if window.around is not None:
-            if self._found:  # one chunk more than the one in which it was found
-                self._stop()
-            self._found = self._found or self._calls(window.around) > 0
-            if not self._found and len(self._chunks) > 2:
-                self._chunks.popleft()
-            return
-        self._kept += len(raw)
-        if self._kept > (window.limit + (1 << 16)) * EVENT_BYTES or (
-            window.length is not None and now > window.start + window.length
-        ):
-            self._stop()
-
-    def _stop(self) -> None:
-        self._machine.engine.keep_events(False)
-        self._done = self._cut = True
-
-    def timeline(self) -> Timeline:
-        """After the run."""
-        self._take()
-        self._machine.on_events = None
-        engine, window = self._machine.engine, self._window
-        events = [event for raw in self._chunks for event in engine.decode_events(raw)]
-        end = None if window.length is None else window.start + window.length
-        events = [
-            event for event in events if event.time >= window.start and (end is None or event.time <= end)
-        ]
-        if len(events) > window.limit:
-            self._cut = True
-            first = 0
-            if window.around is not None:
-                first = max(min(self._first(events) - window.limit // 2, len(events) - window.limit), 0)
-            events = events[first : first + window.limit]
-        return build(events, self._marks, self._machine.harts, complete=not self._cut)
-
-    def _first(self, events: Sequence[Event]) -> int:
-        """Where the path, or its variant, is first named."""
-        for index, event in enumerate(events):
-            if event.kind is EventKind.MARK:
-                mark = self._marks[event.mark]
-                if self._window.around in (mark.name, mark.detail):
-                    return index
-        return 0
-
-
-EVENT_BYTES = 88
-
-
 class _Thread:
     def __init__(self, number: int) -> None:
         self.number = number
@@ -193,8 +102,9 @@ class _Thread:
 
 
 class _Builder:
-    def __init__(self, marks: Sequence[PathMark], harts: int) -> None:
+    def __init__(self, marks: Sequence[PathMark], harts: int, asleep: Collection[int]) -> None:
         self.marks = marks
+        self._asleep_first = asleep
         self.pieces: list[Piece] = []
         self._threads: dict[tuple[str, int], _Thread] = {}
         self._seats = [self._thread("hart", hart) for hart in range(harts)]
@@ -252,6 +162,8 @@ class _Builder:
         hart, time = event.hart, event.time
         if self._number == 0:
             self.begin = time
+            for sleeper in self._asleep_first:
+                self._sleep(sleeper, time)
         self._number += 1
         if event.kind is EventKind.MARK:
             self._mark(hart, time, self.marks[event.mark], event.value)
@@ -266,11 +178,7 @@ class _Builder:
                     self._remove(hart, activity, time)
                     break
         elif event.kind is EventKind.WAIT:
-            activity = Activity(ASLEEP, ASLEEP, self._seats[hart].number, ASLEEP)
-            piece = Piece(activity, hart, time, time, len(self._running[hart]))
-            activity.pieces.append(piece)
-            self._asleep[hart] = piece
-            self.pieces.append(piece)
+            self._sleep(hart, time)
         else:
             asleep = self._asleep[hart]
             if asleep is None and not self._seen[hart]:  # since before the first event
@@ -281,6 +189,13 @@ class _Builder:
             if asleep is not None:
                 asleep.end, asleep.activity.ended = time, True
                 self._asleep[hart] = None
+
+    def _sleep(self, hart: int, time: int) -> None:
+        activity = Activity(ASLEEP, ASLEEP, self._seats[hart].number, ASLEEP)
+        piece = Piece(activity, hart, time, time, len(self._running[hart]))
+        activity.pieces.append(piece)
+        self._asleep[hart] = piece
+        self.pieces.append(piece)
 
     def _mark(self, hart: int, time: int, mark: PathMark, value: int) -> None:
         thread = self._seats[hart]
@@ -327,9 +242,16 @@ class _Builder:
                 asleep.end = end
 
 
-def build(events: Iterable[Event], marks: Sequence[PathMark], harts: int, *, complete: bool) -> Timeline:
-    """The timeline of events in the order in which they were recorded."""
-    builder = _Builder(marks, harts)
+def build(
+    events: Iterable[Event],
+    marks: Sequence[PathMark],
+    harts: int,
+    *,
+    complete: bool,
+    asleep: Collection[int] = (),
+) -> Timeline:
+    """The timeline of events in the order in which they were recorded.  asleep: harts that sleep before."""
+    builder = _Builder(marks, harts, asleep)
     begin, end, count = None, 0, 0
     for event in events:
         begin = event.time if begin is None else min(begin, event.time)
