@@ -202,6 +202,10 @@ def _gdb(
     )
     if not quiet:
         say(f"replug: GDB can come: target remote {address[0]}:{server.port}{keys.hint}")
+        line = interpreter.symbols.line(session.engine.get_pc(0))
+        root = None if line is None else interpreter.sources.root(line[0])
+        if root is not None and root != Path.cwd():
+            say(f"replug: for GDB to find the sources: directory {root}")
     try:
         with keys:
             server.serve()

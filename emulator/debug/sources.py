@@ -40,6 +40,13 @@ class Sources:
             self._found[file] = next((path.resolve() for path in tried if _is_file(path)), None)
         return self._found[file]
 
+    def root(self, file: str) -> Path | None:
+        """The directory that a relative name in the debug information begins from, if it is found."""
+        path, parts = self.path(file), PurePosixPath(file).parts
+        if path is None or PurePosixPath(file).is_absolute() or path.parts[-len(parts) :] != parts:
+            return None
+        return path.parents[len(parts) - 1]
+
     def described(self, file: str) -> dict[str, Any]:
         """The protocol's `Source`."""
         path = self.path(file)

@@ -233,3 +233,15 @@ def test_a_spinlock_is_held_by_the_hart_that_took_it_last() -> None:
     first = next(index for index, line in enumerate(lines) if line.startswith("code_lock"))
     assert lines[first - 2 : first] == lines[-3:-1]  # hash and name of the state
     assert "hits 1" in lines[-1]
+
+
+def test_gdb_is_told_where_the_sources_are() -> None:
+    command = [sys.executable, "-m", "emulator.cli.main", "debug", "--gdb", "0"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        said = next(line for line in server.stderr if "the sources" in line)
+        server.terminate()
+    folder = Path(said.strip().rpartition(": directory ")[2])
+    assert (folder / "kernel/entry.S").is_file()
