@@ -224,7 +224,7 @@ def test_a_spinlock_is_held_by_the_hart_that_took_it_last() -> None:
     commands = (
         f"break spin_release if hart == 1\ncontinue\nhart 0\n{looking}info locks\n{looking}info breakpoints\n"
     )
-    done = _debug("--append", "init=/paper", "--harts", "2", "--batch", commands=commands)
+    done = _debug("--append", "init=/paper", "--harts", "2", "--batch", "--quiet", commands=commands)
     assert (done.returncode, done.stderr) == (0, ""), done
     lines = done.stdout.splitlines()
     locks = {line.split()[0]: " ".join(line.split()[1:]) for line in lines if "_lock " in line}
