@@ -16,7 +16,7 @@ from emulator.cycles.alternatives import HARTS, Alternative, measure_all, models
 from emulator.cycles.alternatives_output import alternatives_table, as_csv, as_dict
 from emulator.cycles.alternatives_plot import check_plot, plot
 from emulator.cycles.models import Model
-from emulator.cycles.table import print_models
+from emulator.cycles.table import columns_of, print_models
 from emulator.engine.build import build_engine
 from emulator.errors import ReplugError
 from guestos.images import alternative_images, build
@@ -95,13 +95,21 @@ def _write_table(rows: list[Alternative], models: list[Model], output: str) -> N
 
 
 def _print(console: Console, rows: list[Alternative], models: list[Model]) -> None:
+    missing: list[str] = []
     for model in models:
-        console.print(alternatives_table(rows, model))
+        table, missing = alternatives_table(rows, model, console.width)
+        Console(file=console.file, width=max(console.width, columns_of(table))).print(table)
+    if missing:
+        console.print(
+            f"without {', '.join(missing)}, for want of room: {WIDTH} columns, or -o FILE, show all",
+            style="dim",
+            highlight=False,
+        )
     console.print(
         "call: an empty body, all harts at once; replacements on hart 0, spinning included; on others: "
         "cycles of the interrupts that it sends; occupied: the others are inside now and then; in I/O: one "
-        "waits inside for 20 us of virtual time; cheaper: above or below so many calls per (idle) "
-        "replacement; old code ran: in so many calls after its replacement had returned. Medians.",
+        "waits inside for 20 us of virtual time; cheaper: than the flag, above or below so many calls per "
+        "(idle) replacement; old code ran: in so many calls after its replacement had returned. Medians.",
         highlight=False,
     )
     print_models(console, models)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.table import Table
@@ -12,13 +12,7 @@ from emulator.cycles.alternatives import PAPER_SCHEME, Alternative, crossover, p
 from emulator.cycles.csv_table import table
 from emulator.cycles.histogram import Spread
 from emulator.cycles.models import Model
-
-_CAPTION = (
-    "call: from the caller's jump to its return, all harts calling at once. idle, occupied, in I/O: a "
-    "replacement while nobody calls, while the others are inside now and then, while one waits inside for "
-    "20 us. on others: what its interrupts (IPIs) cost the other harts. cheaper than the flag at: calls per "
-    "replacement."
-)
+from emulator.cycles.table import columns_of
 
 
 def _median(spread: Spread | None) -> str:
@@ -39,34 +33,53 @@ def _violations(row: Alternative) -> str:
     return f"unsafe: {row.violations}" if row.is_unsafe else str(row.violations)
 
 
-def alternatives_table(rows: Sequence[Alternative], model: Model) -> Table:
-    """One model's table: a line for each scheme and number of harts."""
+_Cell = Callable[[Alternative, Sequence[Alternative], str], str]
+
+# Heading; what is there for a scheme, of all of them, under a model; when it goes for want of room: 1 first.
+_COLUMNS: tuple[tuple[str, _Cell, int], ...] = (
+    ("harts", lambda row, _rows, _model: str(row.harts), 0),
+    ("instr.", lambda row, _rows, _model: str(row.instructions), 1),
+    ("atomics", lambda row, _rows, _model: str(row.atomics), 1),
+    ("fences", lambda row, _rows, _model: str(row.fences), 1),
+    ("call", lambda row, _rows, model: _median(row.costs[model].call), 0),
+    ("idle", lambda row, _rows, model: _median(row.costs[model].idle), 0),
+    ("occupied", lambda row, _rows, model: _median(row.costs[model].occupied), 0),
+    ("in I/O", lambda row, _rows, model: _median(row.costs[model].in_io), 0),
+    ("IPIs", lambda row, _rows, _model: str(row.interrupts), 2),
+    ("on others", lambda row, _rows, model: str(row.interrupts * row.costs[model].interruption), 2),
+    ("cheaper", _crossover, 0),
+    ("old code ran", lambda row, _rows, _model: _violations(row), 3),
+)
+_LAST_TO_GO = 3
+
+
+def alternatives_table(rows: Sequence[Alternative], model: Model, width: int) -> tuple[Table, list[str]]:
+    """One model's table, a line for each scheme and number of harts, and which columns it is without because
+    `width` is not enough for them.  Figures are never cut.
+    """
+    for going in range(_LAST_TO_GO + 1):
+        result = _table(rows, model, going)
+        if columns_of(result) <= width:
+            break
+    return result, [heading for heading, _, goes in _COLUMNS if 0 < goes <= going]
+
+
+def _table(rows: Sequence[Alternative], model: Model, going: int) -> Table:
     result = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True,
-        title=f"Replaceable code, {model.name}: cycles", caption=_CAPTION, caption_justify="left",
+        title=f"Replaceable code, {model.name}: cycles",
     )  # fmt: skip
+    shown = [(heading, cell) for heading, cell, goes in _COLUMNS if not 0 < goes <= going]
     result.add_column("scheme", no_wrap=True)
-    for name in ("harts", "instr.", "atomics", "fences", "call"):
-        result.add_column(name, justify="right", no_wrap=True)
-    for name in ("idle", "occupied", "in I/O", "IPIs", "on others"):
-        result.add_column(name, justify="right", no_wrap=True)
-    result.add_column("cheaper than the flag at", justify="right", no_wrap=True)
-    result.add_column("old code ran", justify="right", no_wrap=True)
+    for heading, _ in shown:
+        result.add_column(heading, justify="right", no_wrap=True)
     last = ""
     for row in rows:
-        cost = row.costs[model.name]
         if row.scheme != last and last:
             result.add_section()
-        result.add_row(
-            row.title if row.scheme != last else "",
-            str(row.harts),
-            str(row.instructions), str(row.atomics), str(row.fences),
-            _median(cost.call),
-            _median(cost.idle), _median(cost.occupied), _median(cost.in_io),
-            str(row.interrupts), str(row.interrupts * cost.interruption),
-            _crossover(row, rows, model.name),
-            _violations(row),
-        )  # fmt: skip
+        title = f"{row.title}{' (unsafe)' if row.is_unsafe and going >= _LAST_TO_GO else ''}"
+        cells = [cell(row, rows, model.name) for _, cell in shown]
+        result.add_row(title if row.scheme != last else "", *cells)
         last = row.scheme
     return result
 

@@ -91,3 +91,14 @@ def test_claims(columns: int, stacked: bool) -> None:
     assert set(words.split()) <= set(shown_words) and shown_words.count("interchangeabilities") == 2
     assert ("ideal: 9 of" in text.getvalue()) == stacked
     assert max(map(len, text.getvalue().splitlines())) <= columns
+
+
+def test_alternatives() -> None:
+    """Columns go, and what is said of it; which scheme is unsafe is said all the same."""
+    text = shown(80, "cycles", "alternatives", "--quiet", "--harts", 1, "--model", "ideal")
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text and max(map(len, text.splitlines())) <= 80
+    assert "without instr., atomics, fences, IPIs, on others, old code ran" in text
+    rows = {line[:30].strip(): line[30:].split() for line in text.splitlines() if line[30:35].strip() == "1"}
+    assert len(rows) == 13
+    assert rows["bare indirect call (unsafe)"][:3] == ["1", "4", "9"]
+    assert rows["inside-flag (fences)"][:2] == ["1", "10"]
