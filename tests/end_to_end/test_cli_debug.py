@@ -108,6 +108,21 @@ def test_breakpoints_are_managed(program: str) -> None:
     assert "5 = 0x5" in said and said[-1] == "none"
 
 
+def test_instructions_are_assembled_in_place(program: str) -> None:
+    said = _said(
+        program,
+        *("until leaf", "assemble leaf li a0, 40; addi a0, a0, 2", "nexti 2", "p $a0"),
+        *("assemble $pc c.nop", "assemble leaf .option norvc; addi a0, a0, 64", "x/i leaf"),
+    )
+    assert "42 = 0x2a" in said
+    assert "addi a0, a0, 0x40" in said[-1]
+    cut = _said(program, "assemble _start c.nop", "assemble _start c.nop; c.nop")  # an auipc was there
+    assert len(cut) == 3 and "ends in the middle" in cut[1] and "auipc" in cut[1]
+    wrong = _debug(program, commands="assemble leaf li a0, 5; frobnicate a0; addi a0, a0, 1\nassemble leaf\n")
+    lines = wrong.stdout.splitlines()
+    assert lines[0] == "error: frobnicate a0: unrecognized instruction mnemonic" and len(lines) == 2
+
+
 def test_a_recorded_run_is_opened(program: str) -> None:
     token = _said(program, "goto 500", "token")[-1]
     done = _debug(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from emulator.debug.commands.registry import command
 from emulator.debug.registers import write
 from emulator.errors import ReplugError
+from toolchain.disassemble import disassemble
 from toolchain.errors import ToolchainError
 from toolchain.instruction import assemble_text
 
@@ -50,13 +51,28 @@ def _set(interpreter: Interpreter, rest: str) -> None:
 @command("assemble", "asm", group=GROUP, usage="ADDRESS INSTRUCTION[; ...]", help="Put instructions there.")
 def _assemble(interpreter: Interpreter, rest: str) -> None:
     place, _, text = rest.partition(" ")
-    address = interpreter.value(place)
+    address, bits = interpreter.value(place), interpreter.session.engine.config.xlen
     try:
-        code = assemble_text(text, address=address, bits=interpreter.session.engine.config.xlen)
+        code = assemble_text(text, address=address, bits=bits)
     except ToolchainError as error:
-        raise ReplugError(str(error)) from None
+        raise ReplugError(_what_is_wrong(text, address, bits) or str(error)) from None
+    before = interpreter.session.machine.read_virtual(interpreter.hart, address, len(code) + 2) or b""
     interpreter.session.write_virtual(interpreter.hart, address, code)
     interpreter.say(f"{address:#x}: {code.hex(' ')}")
+    for old in disassemble(before, address, bits=bits):
+        if old.address < address + len(code) < old.address + len(old.bytes):
+            interpreter.say(f"it ends in the middle of what was at {old.address:#x}: {old}")
+
+
+def _what_is_wrong(text: str, address: int, bits: int) -> str | None:
+    """Of several instructions, the one that cannot be assembled, and why; None if each can by itself."""
+    for each in text.split(";"):
+        try:
+            assemble_text(each, address=address, bits=bits)
+        except ToolchainError as error:
+            why = str(error).removeprefix("line 1: ")
+            return f"{each.strip()}: {why}" if each.strip() else why
+    return None
 
 
 @command(

@@ -62,7 +62,7 @@ HELP = "\n".join(
         "  b        breakpoint at the cursor, or away with it    B   if, hart, space",
         "  g        goto N, start or end        w   watch an address",
         "  h H 0-9  look at the next, the previous, that hart",
-        "  d        source or disassembly       .   back to the pc    Ctrl-Up   the caller",
+        "  d        source or disassembly       .   the pc       Ctrl-Up   the caller",
         "Lanes of harts:",
         f"  {LEGEND}",
         "  + -      closer, or all of the run; a click, or Tab, arrows, Enter: go there",
