@@ -100,4 +100,5 @@ MMIO_CLINT = Program("mmio-clint", "mmio.S", (("ADDRESS", "0x200bff8"), ("LOAD",
 CSR_MINSTRET = Program("csr-minstret", "csr.S", (("CSR", "minstret"),))
 CSR_TIME = Program("csr-time", "csr.S", (("CSR", "time"),))
 WFI = Program("wfi", "wfi.S")
+WATCHED = Program("watched", "watched.S")
 TLB = Program("tlb", "tlb.S")

@@ -80,7 +80,8 @@ def bench(
     traps, MMIO, CSRs, sleeping, address translation and counts by address.  `cycles`: what reports by
     function, by path, by line and under the cost models cost, as ratios.  `mca`: no speed, but the in-order
     model's figures beside those of llvm-mca; --repetitions is the number of blocks.  `debug`: a step back
-    after 1, 10 and 100 million steps, the search for a variable's last write, and GDB's steps.
+    after 1, 10 and 100 million steps, the search for a variable's last write, and GDB beside QEMU: packets a
+    second, its own stepi, conditional breakpoints and watchpoints.
 
     NAME is `boot`: U-Boot as firmware and under OpenSBI, and the kernel that --kernel names, on QEMU with
     -icount shift=0.

@@ -192,6 +192,8 @@ class DebugSession(Backwards):
                 return self._made(StopKind.IDLE, hart)
             if self.engine.next_hart != hart:
                 self._do(Switch(self._settled_step(), hart), "stepping one hart against the schedule")
+                self.breakpoints.arm()  # both of these are done without them
+                self._is_live = True
             stop = self._forward(None, hart, end, alone=True)
             if stop.kind is not StopKind.STEP:
                 return stop

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from operator import and_
 from struct import Struct
 
 from emulator.debug.gdb.packets import BAD_ARGUMENT, BAD_MEMORY, LONGEST, Handler, unescape
@@ -13,6 +14,7 @@ from emulator.errors import ReplugError
 
 _PAGE = 4096
 _INTEGERS = 33  # x registers and pc
+_EXPEDITED = b"".join(b"%02x:%%b;" % number for number in range(_INTEGERS))
 
 
 class RegistersAndMemory:
@@ -23,7 +25,7 @@ class RegistersAndMemory:
         self._threads = threads
         self.registers = Registers(session.engine)
         sizes = [register.bits for register in self.registers.all if register.group in ("x", "pc", "f")]
-        self._masks = [(1 << bits) - 1 for bits in sizes]
+        self._masks = None if min(sizes) == 64 else [(1 << bits) - 1 for bits in sizes]
         self._layout = Struct("<" + "".join("Q" if bits == 64 else "I" for bits in sizes))
         self.table: dict[str, Handler] = {
             "g": self._read_all,
@@ -43,7 +45,7 @@ class RegistersAndMemory:
     def _values(self) -> list[int]:
         """Of the registers that `g` has, which are the first in target.xml: x, pc and f."""
         values = self._session.engine.get_registers(self._threads.general)
-        return [value & mask for value, mask in zip(values, self._masks, strict=False)]
+        return values if self._masks is None else list(map(and_, values, self._masks))
 
     def _read_all(self, _rest: str) -> bytes:
         return self._layout.pack(*self._values()).hex().encode()
@@ -52,7 +54,7 @@ class RegistersAndMemory:
         """x and pc as a stop reply has them, so that the client need not ask."""
         size = self._session.engine.config.xlen // 4
         text = self._read_all("")
-        return b"".join(b"%02x:%s;" % (n, text[n * size : (n + 1) * size]) for n in range(_INTEGERS))
+        return _EXPEDITED % tuple([text[start : start + size] for start in range(0, _INTEGERS * size, size)])
 
     def _write_all(self, rest: str) -> bytes:
         data = bytes.fromhex(rest)

@@ -41,17 +41,19 @@ class Connection:
         """Hang up."""
         self._client.close()
 
-    def receive(self) -> None:
-        """Take what has come, without waiting for it."""
-        while not self.vanished and len(self.waiting) < _MOST_WAITING:
-            try:
-                data = self._client.recv(1 << 16)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            self.vanished = not data
-            self.waiting += [item for item in self._reader.feed(data) if item is not ACK]
+    def receive(self) -> bool:
+        """Take what has come, without waiting for it; False if that is nothing."""
+        if self.vanished or len(self.waiting) >= _MOST_WAITING:
+            return False
+        try:
+            data = self._client.recv(1 << 16)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        self.vanished = not data
+        self.waiting += [item for item in self._reader.feed(data) if item is not ACK]
+        return True
 
     def take_interrupt(self) -> bool:
         """Whether Ctrl-C has come; it counts once."""

@@ -23,7 +23,7 @@ from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
 
 _TICK = 100  # milliseconds between two looks at what cannot be waited for
-_LOOK_EVERY = 0.002  # seconds between two looks at the client while the machine runs
+_LOOK_EVERY = 0.002  # seconds between two looks around, while the machine runs or packets come
 LOOPBACK = "127.0.0.1"
 
 
@@ -66,7 +66,7 @@ class GdbServer:
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         """Where it listens; chosen by the host if 0 was asked for."""
-        self._next_look = 0.0  # when the client is looked at again, while the machine runs
+        self._next_look = 0.0  # when it is time to look around again
         self._interrupted = False  # by the client, since the machine runs
 
     def close(self) -> None:
@@ -125,7 +125,8 @@ class GdbServer:
 
     def _turn_away(self, connection: Connection) -> None:
         """Whoever comes while another is there; if it still is."""
-        connection.receive()
+        while connection.receive():
+            pass
         client = None if connection.vanished else self._accepted()
         if client is not None:
             client.close()
@@ -137,8 +138,10 @@ class GdbServer:
         events.register(self._listener, select.POLLIN)
         while not (target.gone or target.killed or connection.vanished):
             if not connection.waiting:
-                self._check()
-                for descriptor, _ in events.poll(_TICK):
+                came = events.poll(_TICK)
+                if not came or self._is_time():
+                    self._check()
+                for descriptor, _ in came:
                     if descriptor == connection.fileno():
                         connection.receive()
                     else:
@@ -182,11 +185,17 @@ class GdbServer:
             stop = Stop(StopKind.PAUSED, stop.position, stop.hart)
         return target.stop_reply(stop)
 
+    def _is_time(self) -> bool:
+        """For what cannot be done for each of many packets or hits."""
+        now = time.monotonic()
+        due = now >= self._next_look
+        if due:
+            self._next_look = now + _LOOK_EVERY
+        return due
+
     def _look(self, connection: Connection) -> None:
         """While the machine runs: has the client something to say?"""
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + _LOOK_EVERY
+        if self._is_time():
             self._check()
             connection.receive()
             if select.select([self._listener], [], [], 0)[0]:
