@@ -21,6 +21,8 @@ _TRAPS = {
     13: "load page fault",
     15: "store page fault",
 }
+CALLS = (_TRAPS[8], _TRAPS[9])
+"""Exceptions that a program asks for."""
 INTERRUPT = 1 << 63
 
 

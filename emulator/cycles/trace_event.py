@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from emulator.cycles.timeline import Piece, Timeline
+from emulator.cycles.timeline import CALLS, Piece, Timeline
 
 HARTS = 1
 _COLOURS = {"interrupt": "terrible", "exception": "bad", "asleep": "grey"}
@@ -59,6 +59,6 @@ def _slice(piece: Piece) -> dict[str, object]:
         "ph": "X", "pid": HARTS, "tid": piece.hart, "ts": piece.begin, "dur": piece.end - piece.begin,
         "name": activity.whole_name, "cat": activity.kind, "args": args,
     }  # fmt: skip
-    if activity.kind in _COLOURS:
+    if activity.kind in _COLOURS and activity.name not in CALLS:
         found["cname"] = _COLOURS[activity.kind]
     return found
