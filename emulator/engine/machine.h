@@ -487,7 +487,7 @@ static inline bool careful_at_end(const hart *h) { return h->retired - h->left >
 
 /* sieve.c */
 bool sieve_takes(const struct replug_machine *machine, uint8_t page_flags);
-uint64_t sieve_address(const struct replug_machine *machine, uint64_t page);
+uint64_t sieve_address(uint64_t page);
 bool sieve_block(const hart *h, uint64_t pc, uint32_t size);
 
 /* breakpoint.c */

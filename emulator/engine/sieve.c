@@ -12,7 +12,7 @@
 #include "machine.h"
 
 /* Beyond RAM and shadow, within the bits of a physical address. */
-static uint64_t window(const struct replug_machine *machine) { return machine->config.xlen == 64 ? BIT(53) : BIT(33); }
+#define WINDOW BIT(53)
 
 static uint64_t sieve_read(uc_engine *uc, uint64_t offset, unsigned width, void *user)
 {
@@ -37,11 +37,13 @@ static void sieve_write(uc_engine *uc, uint64_t offset, unsigned width, uint64_t
         machine->hit_count++;
 }
 
-/* Between runs, while hits are noted (replug_scan).  -1: the harts' Unicorns have no room for the window. */
+/* Between runs, while hits are noted (replug_scan).  -1: the harts' Unicorns have no room for the window, as on RV32. */
 int replug_sieve(replug_machine *machine, int on)
 {
+    if (machine->config.xlen == 32)
+        return -1; /* above 4 GiB, nothing that harts do would come to the callbacks */
     for (uint32_t i = 0; i < machine->config.harts && !machine->windows; i++) {
-        if (uc_mmio_map(machine->harts[i].uc, window(machine), machine->config.ram_size, sieve_read, machine, sieve_write,
+        if (uc_mmio_map(machine->harts[i].uc, WINDOW, machine->config.ram_size, sieve_read, machine, sieve_write,
                         machine) != UC_ERR_OK)
             return -1;
     }
@@ -60,7 +62,7 @@ bool sieve_takes(const struct replug_machine *machine, uint8_t page_flags)
     return machine->sieving && !(page_flags & (PAGE_WATCH_LOADS | PAGE_WATCH_STORES));
 }
 
-uint64_t sieve_address(const struct replug_machine *machine, uint64_t page) { return window(machine) + (page << PAGE_SHIFT); }
+uint64_t sieve_address(uint64_t page) { return WINDOW + (page << PAGE_SHIFT); }
 
 /* A block that holds a breakpoint is about to run.  True: it needs no care. */
 bool sieve_block(const hart *h, uint64_t pc, uint32_t size)

@@ -241,7 +241,7 @@ bool translate_fill(uc_engine *uc, uint64_t address, uc_mem_type type, uc_tlb_en
         result->perms = UC_PROT_EXEC;
         return true;
     }
-    result->paddr = sieved ? sieve_address(machine, page) : physical & ~(uint64_t)(PAGE_SIZE - 1);
+    result->paddr = sieved ? sieve_address(page) : physical & ~(uint64_t)(PAGE_SIZE - 1);
     result->perms = UC_PROT_READ;
     if (access == ACCESS_WRITE) {
         snapshot_keep(machine, page);

@@ -184,6 +184,8 @@ def test_rv32_of_our_own(tmp_path: Path, host_tool: HostTool) -> None:
     )  # fmt: skip
     assert backtraces(said) == [["leaf", "twice", "_start"]]
     assert "4 bytes at 0x80001000" in said and "2 = 0x2" in said and ": 0x00000002 0xffffffff" in said
+    watched = [line for line in said.splitlines() if line.startswith("watchpoint") and "value" in line]
+    assert "is about to be written" in watched[-1] and "the start of the run" not in said
     assert re.search(r"^sp +0x[0-9a-f]{8} ", said, re.MULTILINE)
     gdb = host_tool("gdb-multiarch", "gdb-multiarch")
     with Server(str(program), "--harts", "2") as server, Gdb(gdb, server.port) as client:
