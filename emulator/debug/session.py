@@ -62,7 +62,13 @@ class DebugSession(Backwards):
         text: str = "",
         owner: str = "",
     ) -> Breakpoint:
-        """Stop in front of the instruction at a virtual address, of any hart and address space by default."""
+        """Stop in front of the instruction at a virtual address, of any hart and address space by default.
+
+        What is mapped there now does not matter: what is to be stopped may still have to be loaded.
+        ReplugError for an odd address, which no instruction has.
+        """
+        if address & 1:
+            raise ReplugError(f"{address:#x}: no instruction begins at an odd address")
         breakpoint = Breakpoint(
             self.breakpoints.new_number(),
             Access.EXECUTE,

@@ -144,6 +144,13 @@ def test_commands_from_a_file_and_help(program: str, tmp_path: Path) -> None:
     assert "script:6: nowhere: No such file" in done.stderr
 
 
+def test_a_breakpoint_where_nothing_is_yet(program: str) -> None:
+    """What is to be stopped may still have to be loaded; that nothing is there is said all the same."""
+    said = _said(program, "break 0x10", "break leaf", "info breakpoints")
+    assert said[0] == "breakpoint 1 at 0x10 <0x10>, where hart 0 has no memory now"
+    assert said[1].endswith(" <leaf>") and len(said) == 4
+
+
 def test_values_in_formats_and_at_every_stop(program: str) -> None:
     said = _said(
         program,
@@ -186,6 +193,8 @@ def test_info_and_help_by_topic(program: str) -> None:
 BAD = """
 nonsense
 info nonsense
+break 0x80000001
+break 1 << 63 | 1
 type \\x
 p/z 1
 undisplay 3

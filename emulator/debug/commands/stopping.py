@@ -42,7 +42,12 @@ def _set_break(interpreter: Interpreter, rest: str, *, temporary: bool) -> None:
             temporary=temporary,
             text=text,
         )
-        interpreter.say(f"breakpoint {made.number} at {address:#x} <{interpreter.symbols.name(address)}>")
+        machine, hart = interpreter.session.machine, interpreter.hart
+        nothing = machine.read_virtual(hart, address, 2) is None
+        now = f", where hart {hart} has no memory now" if nothing else ""
+        interpreter.say(
+            f"breakpoint {made.number} at {address:#x} <{interpreter.symbols.name(address)}>{now}"
+        )
 
 
 def _hart(interpreter: Interpreter, text: str) -> int:
