@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import select
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from emulator.debug.gdb.packets import ACK, INTERRUPT, Reader, frame
 
 _MOST_WAITING = 1000  # items; a client that sends more has to wait
 _PATIENCE = 10.0  # seconds for a client to take what is sent
-_TICK = 0.1  # seconds between two looks at what cannot be waited for
+_TICK = 100_000  # microseconds between two looks at what cannot be waited for
 
 
 class Connection:
@@ -23,7 +23,9 @@ class Connection:
     """
 
     def __init__(self, client: socket.socket, check: Callable[[], None]) -> None:
-        client.setblocking(False)
+        client.setblocking(True)
+        for which in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # so that waiting takes no call of its own
+            client.setsockopt(socket.SOL_SOCKET, which, struct.pack("@ll", 0, _TICK))
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # its host may just be switched off
         self._client = client
@@ -33,20 +35,16 @@ class Connection:
         self.waiting: deque[object] = deque()
         self.vanished = False
 
-    def fileno(self) -> int:
-        """For those who wait with select."""
-        return self._client.fileno()
-
     def close(self) -> None:
         """Hang up."""
         self._client.close()
 
-    def receive(self) -> bool:
-        """Take what has come, without waiting for it; False if that is nothing."""
+    def receive(self, *, wait: bool = False) -> bool:
+        """Take what has come; False if that is nothing, at once or after a short wait."""
         if self.vanished or len(self.waiting) >= _MOST_WAITING:
             return False
         try:
-            data = self._client.recv(1 << 16)
+            data = self._client.recv(1 << 16, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
@@ -83,7 +81,6 @@ class Connection:
                 data = data[self._client.send(data) :]
             except BlockingIOError:
                 self._check()
-                ready = select.select([], [self._client], [], _TICK)[1]
-                self.vanished = not ready and time.monotonic() > end
+                self.vanished = time.monotonic() > end
             except OSError:
                 self.vanished = True

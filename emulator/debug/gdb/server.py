@@ -22,7 +22,7 @@ from emulator.debug.session import DebugSession
 from emulator.debug.symbols import Symbols
 from emulator.errors import ReplugError
 
-_TICK = 100  # milliseconds between two looks at what cannot be waited for
+_TICK = 0.1  # seconds between two looks at what cannot be waited for
 _LOOK_EVERY = 0.002  # seconds between two looks around, while the machine runs or packets come
 LOOPBACK = "127.0.0.1"
 
@@ -110,7 +110,7 @@ class GdbServer:
         self._session.look = look
         while True:
             self._check()
-            if select.select([self._listener], [], [], 0 if running else _TICK / 1000)[0]:
+            if select.select([self._listener], [], [], 0 if running else _TICK)[0]:
                 client = self._accepted()
                 if client is not None:
                     return Connection(client, self._check)
@@ -123,8 +123,11 @@ class GdbServer:
         except OSError:  # it has left again
             return None
 
-    def _turn_away(self, connection: Connection) -> None:
-        """Whoever comes while another is there; if it still is."""
+    def _look_around(self, connection: Connection) -> None:
+        """Whoever comes while another client is there is turned away; if it still is."""
+        self._check()
+        if not select.select([self._listener], [], [], 0)[0]:
+            return
         while connection.receive():
             pass
         client = None if connection.vanished else self._accepted()
@@ -133,19 +136,10 @@ class GdbServer:
             self._say("another client was turned away: GDB is attached")
 
     def _converse(self, connection: Connection, target: GdbTarget) -> None:
-        events = select.poll()
-        events.register(connection, select.POLLIN)
-        events.register(self._listener, select.POLLIN)
         while not (target.gone or target.killed or connection.vanished):
             if not connection.waiting:
-                came = events.poll(_TICK)
-                if not came or self._is_time():
-                    self._check()
-                for descriptor, _ in came:
-                    if descriptor == connection.fileno():
-                        connection.receive()
-                    else:
-                        self._turn_away(connection)
+                if not connection.receive(wait=True) or self._is_time():
+                    self._look_around(connection)
                 continue
             item = connection.waiting.popleft()
             if item is BAD and target.acknowledging:
@@ -171,7 +165,7 @@ class GdbServer:
             stop = resume()
             while stop.kind is StopKind.IDLE and not self._interrupted and not connection.vanished:
                 # Nothing can happen but input, or that somebody wants to look.
-                select.select([connection.fileno(), self._listener.fileno()], [], [], _TICK / 1000)
+                connection.receive(wait=True)
                 self._look(connection)
                 if not self._interrupted:
                     stop = resume()
@@ -196,10 +190,8 @@ class GdbServer:
     def _look(self, connection: Connection) -> None:
         """While the machine runs: has the client something to say?"""
         if self._is_time():
-            self._check()
             connection.receive()
-            if select.select([self._listener], [], [], 0)[0]:
-                self._turn_away(connection)
+            self._look_around(connection)
         self._interrupted = connection.take_interrupt() or self._interrupted
         if self._interrupted or connection.vanished:
             self._session.pause()
