@@ -32,6 +32,7 @@ class Served:
 
     def __init__(self, image: Path) -> None:
         self.remarks: list[str] = []
+        self.asked = 0  # how often the machine has asked what was typed
         self._image = image
         self._over = threading.Event()
         self._listens = threading.Event()
@@ -49,6 +50,7 @@ class Served:
                 self._check,
                 self.remarks.append,
             )
+            session.input = self._type
             self.port = server.port
             self._listens.set()
             try:
@@ -57,6 +59,10 @@ class Served:
                 pass
             finally:
                 server.close()
+
+    def _type(self) -> bytes:
+        self.asked += 1
+        return b""
 
     def _check(self) -> None:
         if self._over.is_set():
@@ -143,6 +149,21 @@ def test_a_client_that_vanishes_while_the_machine_runs(served: Served) -> None:
             client.socket.sendall(frame(command) + b"$half a pa")
     with served.connect() as client:
         assert client.ask(b"qC").startswith(b"QC")
+
+
+def test_behind_a_client_that_detaches_it_waits_for_input(guest: Guest) -> None:
+    served = Served(guest("asleep: wfi\n j asleep\n"))
+    try:
+        with served.connect() as client:
+            assert client.ask(b"D") == b"OK"
+        asked, end = served.asked, time.monotonic() + _PATIENCE
+        while served.asked < asked + 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert served.asked >= asked + 3
+        with served.connect() as client:
+            assert client.ask(b"qC").startswith(b"QC")
+    finally:
+        served.close()
 
 
 def test_a_client_that_never_reads(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

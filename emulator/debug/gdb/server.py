@@ -108,14 +108,17 @@ class GdbServer:
                 self._session.pause()
 
         self._session.look = look
+        idle = False  # it runs, but waits for input
         while True:
             self._check()
-            if select.select([self._listener], [], [], 0 if running else _TICK)[0]:
+            if select.select([self._listener], [], [], 0 if running and not idle else _TICK)[0]:
                 client = self._accepted()
                 if client is not None:
                     return Connection(client, self._check)
             if running:
-                running = self._session.run().kind is StopKind.PAUSED
+                kind = self._session.run().kind
+                idle = kind is StopKind.IDLE
+                running = idle or kind is StopKind.PAUSED
 
     def _accepted(self) -> socket.socket | None:
         try:
