@@ -7,10 +7,12 @@ instruction.  Where the code was copied from a template, its instructions are to
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from emulator.engine import Engine, Generated
+from emulator.errors import ReplugError
 from toolchain.image import CODE_GENERATED, Image, PathMark
 
 LENGTH = "length"
@@ -67,14 +69,13 @@ class GeneratedNames:
     """Watches what the guest declares on an engine; make it before the machine runs."""
 
     def __init__(self, engine: Engine, image: Image, name_number: Callable[[str], int]) -> None:
-        """name_number: what the engine is to call a name."""
+        """name_number: what the engine is to call a name. Notes on what is not in RAM tell nothing."""
         self._engine, self._image = engine, image
-        self._notes = {
-            engine.mark(
-                image.physical(note.address), note.kind, name_number(note.name), 0, note.register
-            ): note
-            for note in image.code_notes
-        }
+        self._notes: dict[int, PathMark] = {}
+        for note in image.code_notes:
+            place, name = image.physical(note.address), name_number(note.name)
+            with contextlib.suppress(ReplugError):
+                self._notes[engine.mark(place, note.kind, name, 0, note.register)] = note
         self._known: tuple[list[Generated], list[GeneratedCode]] = ([], [])
 
     def __call__(self) -> list[GeneratedCode]:

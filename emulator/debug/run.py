@@ -8,6 +8,7 @@ that came at that step.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,7 +135,8 @@ class Run:
             if note.kind in (PATH_BEGIN, PATH_END, PATH_THREAD):
                 name = numbers.setdefault(note.name, len(numbers) + 1)
                 register = note.register if note.kind == PATH_THREAD else 0
-                self.engine.mark(image.physical(note.address), note.kind, name, 0, register)
+                with contextlib.suppress(ReplugError):  # it is not in RAM: no hart comes there
+                    self.engine.mark(image.physical(note.address), note.kind, name, 0, register)
         if numbers:
             self.engine.follow_paths()
         return tuple(numbers)

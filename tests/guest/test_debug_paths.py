@@ -2,6 +2,7 @@
 """The debugger knows which named path each hart is in, at every state, whichever way it comes there."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from emulator import MachineOptions
 from emulator.debug.session import DebugSession
 from guestos.images import GUESTOS, INCLUDE
 from toolchain.assemble import assemble
+from toolchain.image import CODE_GENERATED, PathMark
 
 Open = Callable[..., DebugSession]
 
@@ -180,3 +182,15 @@ def test_another_future_has_other_paths(opened: Open) -> None:
     assert _paths(session) == [""]  # it has ended what had not begun
     session.step_machine(2)
     assert _paths(session) == ["turn"]
+
+
+def test_notes_on_what_is_not_in_ram_do_no_harm(opened: Open) -> None:
+    session = opened(NESTED)
+    image = session.machine.image
+    elsewhere = [replace(note, address=0x100) for note in image.notes]
+    code = [PathMark(CODE_GENERATED, 0x100, 10, "code", "")]
+    moved = replace(image, notes=tuple(elsewhere), code_notes=tuple(code))
+    with DebugSession(moved, MachineOptions(memory=1 << 22)) as other:
+        assert _paths(other) == [""] and other.generated() == []
+        other.step_machine(5)
+        assert _paths(other) == [""] and other.generated() == []
