@@ -3,7 +3,7 @@
 
 Samples are taken at exact steps, at multiples of a power of two, so that they are the same whichever way
 the run came by. Going forward, few enough are kept for any length of run: when there are too many, every
-other one goes. Where a closer look needs more, that part of the past is run again (Backwards.take_samples).
+other one goes. Where a closer look needs more, that part of the past is run again (Backwards.lanes).
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Samples:
     def look_closer(self, grid: int) -> None:
         """From here on, samples are wanted so many steps apart; 0: no longer."""
         self._asked = grid
-        while not grid and len(self._fine) > _MOST_FINE:
-            del self._fine[next(iter(self._fine))]  # the one that was taken first
+        if not grid:
+            self._thin_fine()
 
     def path(self, engine: Engine, hart: int) -> str:
         """The named path that is open innermost in the thread that a hart runs now, "" for none."""
@@ -81,6 +81,7 @@ class Samples:
         """What the machine does here, where nothing was asked for: it costs nothing to know."""
         step = engine.steps
         if self.at(step) is None:
+            self._thin_fine()
             self._fine[step] = self._sample(engine)
 
     def at(self, step: int) -> Sample | None:
@@ -128,6 +129,10 @@ class Samples:
             )
             for hart in range(engine.config.harts)
         )
+
+    def _thin_fine(self) -> None:
+        while len(self._fine) > _MOST_FINE:
+            del self._fine[next(iter(self._fine))]  # the one that was taken first
 
     def _thin(self) -> None:
         if len(self._coarse) > _MOST_COARSE:
