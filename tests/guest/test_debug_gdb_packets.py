@@ -82,6 +82,19 @@ def test_a_name_is_no_prefix(client: Client) -> None:
         assert client.ask(unknown) == "", unknown
 
 
+def test_errors_are_replies(client: Client) -> None:
+    huge = "f" * 20
+    for payload in (
+        "pfff", f"p{huge}", "pffffffffffffffffffffffffffffff", "Pfff=00", "P1", "G1", f"m{huge},4", "m1", "m,",
+        f"M{huge},1:00", "M80000000,2:00", f"X{huge},1:a", "X80000000,9:a", "Hg9", "H", "T9", "T", "vCont;q",
+        "vCont;s:9", "vCont;r1:1", f"Z0,{huge},4", "Z0,1", "Z2,80000000,0", "qXfer:features:read:target.xml:0",
+        "qXfer:features:read:nothing:0,9", "vFile:pread:3,z,0", "qMemoryRegionInfo:" + huge, "qThreadExtraInfo,9",
+        "qRcmd,z", "szz", "qThreadStopInfo99",
+    ):  # fmt: skip
+        assert client.ask(payload)[:1] in ("E", "F"), payload
+    assert client.ask("qC") == "QC1" and client.ask("m10,4") == "E14"
+
+
 def test_all_registers_at_once(client: Client) -> None:
     client.ask("s")
     assert client.ask("g") == "".join(client.ask(f"p{number:x}") for number in range(65))
@@ -171,6 +184,8 @@ def test_the_memory_map_has_everything_once(client: Client) -> None:
 
 
 def test_killed_and_started_again(client: Client) -> None:
+    assert client.ask("?").startswith("T05thread:1;") and "replaylog" not in client.ask("?")
+    assert "replaylog:begin" in client.ask("bs")
     assert client.ask("!") == "OK"
     start = client.session.machine.state_hash()
     for _ in range(100):
@@ -209,7 +224,7 @@ _MARKS = st.sampled_from(
 
 @st.composite
 def _payloads(draw: st.DrawFn) -> bytes:
-    parts = [draw(_NAMES)]
+    parts = [draw(_NAMES), draw(_NUMBERS)]
     for _ in range(draw(st.integers(0, 4))):
         parts += [draw(_MARKS), draw(_NUMBERS)]
     return "".join(parts).encode() + draw(st.one_of(st.just(b""), st.binary(max_size=6)))
