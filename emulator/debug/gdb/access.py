@@ -73,7 +73,10 @@ class RegistersAndMemory:
     def _write_one(self, rest: str) -> bytes:
         number, _, value = rest.partition("=")
         register = self.registers.all[int(number, 16)]
-        write(self._session, self._threads.general, register, int.from_bytes(bytes.fromhex(value), "little"))
+        data = bytes.fromhex(value)
+        if len(data) != register.bits // 8:
+            return BAD_ARGUMENT
+        write(self._session, self._threads.general, register, int.from_bytes(data, "little"))
         return b"OK"
 
     # --- memory ---
