@@ -6,13 +6,15 @@ Times are a user's: of the clock. Four harts run the programs of the report.
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
 from emulator.bench import gdb
+from emulator.bench import program as programs
 from emulator.bench.engine import Benchmark, Settings
 from emulator.bench.row import Row, Wanted, alone
 from emulator.debug.session import DebugSession
@@ -22,11 +24,14 @@ from emulator.loader.elf import open_image
 from emulator.options import MachineOptions
 from guestos import images
 from guestos.sample import sample_text
+from toolchain.assemble import assemble
 
 HARTS = 4
 _MILLION = 1_000_000
 
 _VARIABLE = "disk_lock"  # written now and then, by all that reads a file
+_WRITTEN_ONCE = "kernel_satp"  # by the boot; the scheduler writes to its page all the time
+_NEVER_WRITTEN = "panicking"
 
 
 @cache
@@ -63,22 +68,93 @@ def _memory(name: str, steps: int, wanted: Wanted, settings: Settings) -> Row:
         return alone(name, "MB", [(session.history.bytes + touched) / 1e6], wanted)
 
 
-def _last_write(name: str, steps: int, wanted: Wanted, settings: Settings) -> Row:
+def _after_continue(name: str, steps: int, wanted: Wanted | None, settings: Settings) -> Row:
+    """The first step back behind a run of a million steps: no checkpoint is near."""
+    values = []
+    length = max(int(_MILLION * settings.scale), 100) + 3
+    with _session(max(int(steps * settings.scale), 1000)) as session:
+        for _ in range(min(settings.repetitions, 20)):
+            session.run(session.position.step + length)
+            started = time.perf_counter()
+            session.reverse_step_hart(session.engine.next_hart)
+            values.append((time.perf_counter() - started) * 1000)
+            session.goto(session.head.step)
+    return alone(name, "ms", values, wanted)
+
+
+def _search(
+    name: str, steps: int, find: Callable[[DebugSession], object], wanted: Wanted, settings: Settings
+) -> Row:
+    """Seconds from the end of the run to what is found."""
     values = []
     with _session(max(int(steps * settings.scale), 1000)) as session:
-        assert session.machine.image is not None
-        symbol = session.machine.image.symbol(_VARIABLE)
-        assert symbol is not None
         end = session.position.step
         for _ in range(min(settings.repetitions, 5)):
             session.goto(end)
             started = time.perf_counter()
-            session.last_access(symbol.address, 4)
+            find(session)
             values.append(time.perf_counter() - started)
     return alone(name, "s", values, wanted)
 
 
+def _address(session: DebugSession, name: str) -> int:
+    assert session.machine.image is not None
+    symbol = session.machine.image.symbol(name)
+    assert symbol is not None
+    return symbol.address
+
+
+def _last_write(variable: str, session: DebugSession) -> None:
+    session.last_access(_address(session, variable), 4)
+
+
+def _last_breakpoint(function: str, session: DebugSession) -> None:
+    breakpoint = session.break_at(_address(session, function))
+    session.reverse()
+    session.breakpoints.remove(breakpoint.number)
+
+
+_STRIDE = """
+    .text
+    .globl _start
+_start:
+    li s5, 0x80400000
+1:  mv s0, s5
+    li s1, {pages}
+2:  ld t0, 0(s0)
+    addi t0, t0, 1
+    sd t0, 0(s0)
+    li t1, 4096
+    add s0, s0, t1
+    addi s1, s1, -1
+    bnez s1, 2b
+    j 1b
+"""
+_STRIDE_PAGES = 16 << 10  # 64 MiB
+
+
+def _strided_memory(name: str, steps: int, wanted: Wanted, settings: Settings) -> Row:
+    """The most that checkpoints hold, with its RAM, while a guest writes to all of it over and over."""
+    most = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "stride.S"
+        source.write_text(_STRIDE.format(pages=_STRIDE_PAGES))
+        script = programs.PROGRAMS / "link.ld"
+        elf = assemble([source], source.with_suffix(".elf"), link_script=script, root=Path(scratch))
+        with DebugSession(open_image(elf), MachineOptions()) as session:
+
+            def look() -> None:
+                nonlocal most
+                most = max(most, session.history.bytes)
+
+            session.look = look
+            session.run(max(int(steps * settings.scale), 1000))
+    return alone(name, "MB", [(most + _STRIDE_PAGES * PAGE_SIZE) / 1e6], wanted)
+
+
 _AT_MOST_50_MS = Wanted(50, of_value=True, at_most=True)
+_AT_MOST_2_S = Wanted(2, of_value=True, at_most=True)
+_AT_MOST_512_MB = Wanted(512, of_value=True, at_most=True)
 BENCHMARKS = (
     *(
         Benchmark(
@@ -89,11 +165,28 @@ BENCHMARKS = (
     ),
     Benchmark(
         "memory at 100 M",
-        partial(_memory, "memory at 100 M", 100 * _MILLION, Wanted(512, of_value=True, at_most=True)),
+        partial(_memory, "memory at 100 M", 100 * _MILLION, _AT_MOST_512_MB),
     ),
     Benchmark(
-        "last write at 100 M",
-        partial(_last_write, "last write at 100 M", 100 * _MILLION, Wanted(2, of_value=True, at_most=True)),
+        "memory, 64 MiB striding",
+        partial(_strided_memory, "memory, 64 MiB striding", 100 * _MILLION, _AT_MOST_512_MB),
+    ),
+    Benchmark(
+        "step back after continue",
+        partial(_after_continue, "step back after continue", 100 * _MILLION, _AT_MOST_50_MS),
+    ),
+    *(
+        Benchmark(
+            f"{what} at 100 M",
+            partial(_search, f"{what} at 100 M", 100 * _MILLION, find, _AT_MOST_2_S),
+        )
+        for what, find in (
+            ("last write", partial(_last_write, _VARIABLE)),
+            ("written once", partial(_last_write, _WRITTEN_ONCE)),
+            ("never written", partial(_last_write, _NEVER_WRITTEN)),
+            ("breakpoint met often", partial(_last_breakpoint, "sys_read")),
+            ("breakpoint never met", partial(_last_breakpoint, "panic")),
+        )
     ),
     *gdb.BENCHMARKS,
 )
