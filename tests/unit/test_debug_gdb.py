@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.debug.gdb.agent import AgentError, evaluate
+from emulator.debug.gdb.dprintf import formatted
 from emulator.debug.gdb.packets import ACK, BAD, INTERRUPT, NACK, Reader, escape, frame, unescape
 from emulator.debug.gdb.server import parse_address
 from emulator.errors import ReplugError
@@ -84,6 +85,31 @@ def test_bad_bytecode_is_refused(code: bytes) -> None:
 def test_any_bytecode_ends(code: bytes) -> None:
     with contextlib.suppress(AgentError):
         _evaluated(code)
+
+
+@pytest.mark.parametrize(
+    ("form", "arguments", "text"),
+    [
+        (r"a=%d, %u\n", [0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF], "a=-1, 4294967295\n"),
+        (r"%ld %lu %hhd %x", [1 << 63, 1 << 63, 0x180, 0x1234_5678_9ABC], "-9223372036854775808 "
+         "9223372036854775808 -128 56789abc"),
+        (r"[%-6i][%06x][%#lx][%+d]", [5, 255, 1 << 40, 7], "[5     ][0000ff][0x10000000000][+7]"),
+        (r"%s|%6.2s|%c%%", [0x1000, 0x1000, 65], "text|    te|A%"),
+        (r"%p \"\101\t\\\" %q %d", [0x8000_0000], '0x80000000 "A\t\\" %q %d'),
+        (r"%99999999999d", [1], "%99999999999d"),
+    ],
+)  # fmt: skip
+def test_what_dprintf_prints(form: str, arguments: list[int], text: str) -> None:
+    memory = {0x1000 + i: bytes((byte,)) for i, byte in enumerate(b"text")}
+    assert formatted(form, arguments, 64, lambda address, _size: memory.get(address)) == text
+
+
+@given(
+    st.text(alphabet="%\\0123456789.-+ #hljztdiouxXcpsnq", max_size=30),
+    st.lists(st.integers(0, (1 << 64) - 1)),
+)
+def test_any_format_prints_something(form: str, arguments: list[int]) -> None:
+    assert isinstance(formatted(form, arguments, 64, lambda _address, _size: None), str)
 
 
 def test_addresses_to_listen_at() -> None:
