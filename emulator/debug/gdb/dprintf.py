@@ -22,7 +22,8 @@ _ESCAPES = {
 }
 _PIECE = re.compile(
     r"\\(?:(?P<octal>[0-7]{1,3})|(?P<escape>.))"
-    r"|%(?:(?P<percent>%)|(?P<flags>[-+ #0]*\d{0,3}(?:\.\d{1,3})?)(?P<size>hh|h|ll|l|z|t|j|)(?P<kind>[diouxXcps]))",
+    r"|%(?:(?P<percent>%)"
+    r"|(?P<flags>[-+ #0]*\d{0,3}(?:\.\d{1,3})?)(?P<size>hh|h|ll|l|z|t|j|)(?P<kind>[diouxXcps]))",
     re.DOTALL,
 )
 
