@@ -351,7 +351,7 @@ SLICES = (
         "        border_stand(h, border);\n", "        border_stand(h, true || border);\n",
         (_BORDERS + "test_floating_point_that_was_off_makes_no_border",)),
     Bug("a slice that is due takes a fetch that fails along", "hart.c",
-        " || slice_is_due(h))) {", ")) {",
+        " || slice_is_due(h) || breakpoint", " || breakpoint",
         (_BORDERS + "test_a_slice_that_is_due_ends_in_front_of_a_fetch_that_fails",)),
     Bug("an event cuts the round in which it is made", "machine.c",
         "machine->turn == 0 && !machine->in_slice && machine->time", "machine->time",

@@ -13,6 +13,7 @@ from guestos.images import INCLUDE, Image, build, measure_images
 from toolchain.assemble import assemble
 
 NOPS = 3
+_PAPER = Path(__file__).parents[1] / "baselines/paper.json"
 
 
 def measuring_program() -> Image:
@@ -141,17 +142,11 @@ def test_files_that_cannot_be(replug: Replug, plain: Path, tmp_path: Path) -> No
     assert "not to stdout" in one_line(replug("cycles", plain, "--save", "-"))
 
 
-def test_the_papers_scenario(replug: Replug, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its figures are the same in each run on a file; another file makes another subject."""
-    monkeypatch.setenv("REPLUG_BUILD", str(tmp_path / "build"))
-    text = tmp_path / "text"
-    text.write_bytes(b"a line of a file\n" * 20_000)
-    costs = tmp_path / "costs.json"
-    first = replug("cycles", "-q", "--file", text, "--save", costs, timeout=280)
-    assert first.returncode == 0, first.stderr
-    again = replug("cycles", "-q", "--file", text, "--baseline", costs, timeout=280)
-    assert (again.returncode, again.stderr) == (0, b"")
-    rows = json.loads(costs.read_text())["paths"]
+def test_the_papers_scenario_is_of_one_file(replug: Replug, tmp_path: Path) -> None:
+    """Another file makes another subject, which is said before anything runs. (That the figures are the same in
+    each run, on each machine, .ci/run sees: it compares a run with this baseline.)"""
+    rows = json.loads(_PAPER.read_text())["paths"]
     assert rows["specialised read (bytes 1)"]["calls"] > 0 and "replug, uncontended: 2 per-file lock" in rows
+    text = tmp_path / "text"
     text.write_bytes(b"another line\n" * 20_000)
-    assert "file " in one_line(replug("cycles", "-q", "--file", text, "--baseline", costs))
+    assert "file " in one_line(replug("cycles", "-q", "--file", text, "--baseline", _PAPER))
