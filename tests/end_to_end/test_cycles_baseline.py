@@ -143,8 +143,10 @@ def test_files_that_cannot_be(replug: Replug, plain: Path, tmp_path: Path) -> No
 
 
 def test_the_papers_scenario_is_of_one_file(replug: Replug, tmp_path: Path) -> None:
-    """Another file makes another subject, which is said before anything runs. (That the figures are the same in
-    each run, on each machine, .ci/run sees: it compares a run with this baseline.)"""
+    """Another file makes another subject, which is said before anything runs.
+
+    That the figures are the same in each run and on each machine, .ci/run sees, with this very baseline.
+    """
     rows = json.loads(_PAPER.read_text())["paths"]
     assert rows["specialised read (bytes 1)"]["calls"] > 0 and "replug, uncontended: 2 per-file lock" in rows
     text = tmp_path / "text"
