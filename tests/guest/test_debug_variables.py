@@ -269,9 +269,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _compiled(tmp_path_factory.mktemp("c"), *_COMPILERS[1])
 
 
+@pytest.fixture(scope="module")
+def session(whole: Path) -> Iterator[DebugSession]:
+    """One for all examples: only the symbols differ."""
+    with DebugSession(Image.open(whole), MachineOptions()) as made:
+        yield made
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_damaged_debug_information_is_no_more_than_missing(whole: Path, data: st.DataObject) -> None:
+def test_damaged_debug_information_is_no_more_than_missing(
+    whole: Path, session: DebugSession, data: st.DataObject
+) -> None:
     with whole.open("rb") as file:
         sections = [
             (section["sh_offset"], section["sh_size"])
@@ -288,17 +297,7 @@ def test_damaged_debug_information_is_no_more_than_missing(whole: Path, data: st
         return
     leaf = image.symbol("leaf")
     assert leaf is not None
-    _exercise(image, leaf.address, _session(whole))
-
-
-_SESSIONS: dict[Path, DebugSession] = {}
-
-
-def _session(path: Path) -> DebugSession:
-    """One for all examples: only the symbols differ."""
-    if path not in _SESSIONS:
-        _SESSIONS[path] = DebugSession(Image.open(path), MachineOptions())
-    return _SESSIONS[path]
+    _exercise(image, leaf.address, session)
 
 
 def _exercise(image: Image, address: int, session: DebugSession) -> None:
