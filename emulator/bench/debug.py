@@ -69,9 +69,10 @@ def _memory(name: str, steps: int, wanted: Wanted, settings: Settings) -> Row:
 
 
 def _after_continue(name: str, steps: int, wanted: Wanted | None, settings: Settings) -> Row:
-    """The first step back behind a run of a million steps: no checkpoint is near."""
+    """The first step back behind so long a run that the checkpoints near its beginning are far, and too short
+    a run for another one: much of it is run again."""
     values = []
-    length = max(int(_MILLION * settings.scale), 100) + 3
+    length = max(int(0.9 * _MILLION * settings.scale), 100)
     with _session(max(int(steps * settings.scale), 1000)) as session:
         for _ in range(min(settings.repetitions, 20)):
             session.run(session.position.step + length)

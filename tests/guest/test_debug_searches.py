@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator import MachineOptions
+from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.records import Stop, StopKind
 from emulator.debug.session import DebugSession
+from emulator.debug.symbols import Symbols
 from emulator.engine import Access, Engine
 from emulator.loader.elf import open_image
 from guestos.images import SCENARIO, Built, build_all
@@ -229,3 +231,34 @@ def test_what_a_user_writes_to_a_watched_register_is_no_change_of_the_guest(gues
         session.run(5)
         session.set_x(0, 10, 77)
         assert session.run(100).kind is StopKind.STEP
+
+
+def test_a_search_that_is_interrupted_changes_nothing(built: Built) -> None:
+    """Neither in the machine nor outside; and a question about the past ends where it was asked."""
+    console: list[bytes] = []
+    options = MachineOptions(harts=HARTS, disk=built.disk, bootargs=SCENARIO)
+    with DebugSession(open_image(built.kernel), options, console.append) as session:
+        said: list[str] = []
+        interpreter = Interpreter(session, Symbols(session.machine.image), said.append)
+        end = session.run(6_000_000).position
+        state, seen = session.machine.state_hash(), b"".join(console)
+        searched = 0
+
+        def interrupt() -> None:
+            nonlocal searched
+            searched += not session.is_live
+            if searched == 3:
+                session.pause()
+
+        session.look = interrupt
+        interpreter.execute("last exec panic")
+        assert searched >= 3 and said[0].startswith("interrupted: panic has not been executed")
+        assert (session.position, session.machine.state_hash()) == (end, state)
+        searched = 0
+        panic = session.break_at(_address(session, "panic"))
+        assert session.reverse().kind is StopKind.PAUSED and session.position < end
+        session.breakpoints.remove(panic.number)
+        session.look = lambda: None
+        session.goto(end.step)
+        assert session.machine.state_hash() == state and b"".join(console) == seen
+        assert session.head == end
