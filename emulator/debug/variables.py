@@ -80,12 +80,13 @@ class Variables:
 
     def local(self, name: str, hart: int, frame: StackFrame | None = None) -> Value | None:
         """The same, of local ones."""
-        context = self._context(hart, frame)
+        mask = (1 << self._session.engine.config.xlen) - 1
+        at = frame.within if frame is not None else self._session.engine.get_pc(hart) & mask
         with reading():
             for table, moved in self._tables():
-                for each in table.at(context.frame.within - moved):
+                for each in table.at(at - moved):
                     if each.name == name:
-                        value = self._value(each, context, moved)
+                        value = self._value(each, self._context(hart, frame), moved)
                         if value is None:
                             raise NoValueError(f"{name}: optimized away at this instruction")
                         return value
