@@ -42,6 +42,8 @@ _STORED = COHERENCE + "test_every_hart_fetches_what_one_has_stored"
 _LOST = RESERVATIONS + "test_what_loses_a_reservation"
 _UNMASKED = TRAPS + "test_machine_interrupt_right_behind_what_unmasks_it"
 _UNMASKED_S = TRAPS + "test_supervisor_interrupt_right_behind_what_unmasks_it"
+_FOUND = "tests/guest/test_debug_searches.py::test_each_kind_by_itself"
+_OPEN_PATHS = "tests/guest/test_debug_paths.py"
 _TOLD = TRAPS + "test_what_a_trap_tells"
 
 COUNTING = (
@@ -373,6 +375,19 @@ SLICES = (
         (_BORDERS + "test_stopped_in_front_of_an_instruction_that_goes_over",)),
 )  # fmt: skip
 
+SEARCHING = (
+    Bug("the quick search of the past misses stores", "sieve.c",
+        "REPLUG_ACCESS_WRITE))\n        machine->hit_count++;", "REPLUG_ACCESS_WRITE))\n        return;",
+        (_FOUND,)),
+    Bug("the quick search of the past misses loads", "sieve.c",
+        "REPLUG_ACCESS_READ))\n        machine->hit_count++;", "REPLUG_ACCESS_READ))\n        return value;",
+        (_FOUND,)),
+    Bug("the quick search of the past misses breakpoints", "sieve.c",
+        "    if (breakpoint_met(h, pc, size))\n        machine->hit_count++;\n", "", (_FOUND,)),
+    Bug("a path is open before its hart has come to it", "open_paths.c",
+        "event->instret >= h->retired", "event->instret > h->retired", (_OPEN_PATHS,)),
+)  # fmt: skip
+
 BUGS = (
     *SLICES,
     *BY_THE_BOOK,
@@ -385,4 +400,5 @@ BUGS = (
     *TRAPPING,
     *OBSERVING,
     *DEVICES,
+    *SEARCHING,
 )

@@ -102,7 +102,8 @@ def _some_backwards(session: DebugSession, count: int) -> list[What]:
     return met
 
 
-def _compare(session: DebugSession, begin: int, end: int, count: int) -> None:
+def _compare(session: DebugSession, begin: int, end: int, count: int) -> int:
+    """The latest `count` hits back from `end` are those of going there; how many there are behind `begin`."""
     session.goto(begin)
     forwards = _all_forwards(session, end)
     session.goto(end)
@@ -111,6 +112,21 @@ def _compare(session: DebugSession, begin: int, end: int, count: int) -> None:
     steps = sorted({step for step, *_ in forwards if step >= begin}, reverse=True)
     assert [step for step, *_ in backwards] == steps[:count]
     assert set(backwards) <= set(forwards)
+    return len(steps)
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset"),
+    [(Access.WRITE, 17), (Access.READ, 14), (Access.READ, 4096), (Access.EXECUTE, 0)],
+)
+def test_each_kind_by_itself(guest: Guest, kind: Access, offset: int) -> None:
+    with DebugSession(open_image(guest(BUSY)), MachineOptions(harts=2, quantum=50)) as session:
+        session.run(100)
+        if kind is Access.EXECUTE:
+            session.break_at(session.engine.get_pc(1), harts=frozenset((1,)))
+        else:
+            session.watch(_address(session, "area") + offset, 1, kind)
+        assert _compare(session, 0, 2000, 6) > 6
 
 
 @settings(max_examples=15)
