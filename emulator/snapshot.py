@@ -61,16 +61,17 @@ def check_target(path: Path) -> None:
         raise ReplugError(f"{path}: no such directory: {path.parent}")
 
 
-def save_machine(machine: Machine, path: Path) -> None:
+def save_machine(machine: Machine, path: Path, token: Token | None = None) -> None:
     """Write the machine as it is now; a file that was there is replaced once the new one is whole.
 
-    ReplugError when the file cannot be written.
+    token: of the run up to here, if the machine does not know what came to it. ReplugError when the file
+    cannot be written.
     """
     check_target(path)
     engine, bus = machine.engine, machine.bus
     sections = (
         unicorn_version().encode(),
-        Token.of(machine, engine.total_instret).encode().encode(),
+        (token or Token.of(machine, engine.total_instret)).encode().encode(),
         bytes.fromhex(machine.state_hash()),
         engine.save(),
         bus.events.save(),

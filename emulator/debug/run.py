@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from emulator.debug.breakpoints import Breakpoints
 from emulator.debug.history import SPACING, History
@@ -24,6 +25,7 @@ from emulator.errors import ReplugError
 from emulator.generated import GeneratedNames
 from emulator.machine import Machine, Outcome
 from emulator.options import MachineOptions
+from emulator.snapshot import save_machine
 from emulator.token import CONSOLE, NETWORK, Edit, External, Switch, Token, Typed
 from toolchain.image import PATH_BEGIN, PATH_END, PATH_THREAD, Image
 
@@ -119,6 +121,18 @@ class Run:
         """The run up to the head, with all that was done to it."""
         token = Token.of(self.machine, step=self._head.step)
         return replace(token, inputs=self.timeline.reached)
+
+    def save(self, path: Path) -> None:
+        """Write the machine as it stands to a file, for Machine.load or `boot --from-snapshot` to go on from.
+
+        ReplugError when that cannot be written, or for a run that was edited or stepped against the schedule:
+        a token keeps that, a snapshot does not.
+        """
+        came = self.timeline.so_far
+        if not all(isinstance(each, Typed) for each in came):
+            raise ReplugError("a snapshot holds no edits, nor turns against the schedule: `token` does")
+        token = Token.of(self.machine, self.engine.total_instret)
+        save_machine(self.machine, path, replace(token, inputs=came))
 
     def keep_samples(self) -> Samples:
         """From now on it is kept what harts do; best called at the start of the run."""

@@ -53,6 +53,11 @@ class Timeline:
         return merge(self._externals[: self._farthest])
 
     @property
+    def so_far(self) -> tuple[External, ...]:
+        """All up to where the machine stands."""
+        return merge(self._externals[: self.passed])
+
+    @property
     def switches(self) -> list[Switch]:
         """All deviations from the schedule."""
         return [external for external in self._externals if isinstance(external, Switch)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emulator.debug.commands.interpreter import Interpreter
 
 _WORD = re.compile(r"\$?[\w.]*(?:\$[\w.]*)?$")
-_OF_FILES = ("source", "add-symbol-file")
+_OF_FILES = ("source", "add-symbol-file", "snapshot")
 _OF_PATHS = re.compile(r"(?:last\s+path|info\s+paths|path)\s+")
 _WORDS = {
     "goto": ("start", "end", "step"),

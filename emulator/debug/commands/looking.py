@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.code import show_code
@@ -142,8 +143,19 @@ def _hash(interpreter: Interpreter, _rest: str) -> None:
     interpreter.say(interpreter.session.machine.state_hash())
 
 
-@command("snapshot", "info history", group=GROUP, help="The checkpoints that going back starts from.")
-def _history(interpreter: Interpreter, _rest: str) -> None:
+@command(
+    "snapshot",
+    "info history",
+    group=GROUP,
+    usage="[FILE]",
+    help="The checkpoints that going back starts from; or, into FILE, this state of the machine.\n"
+    "replug boot --from-snapshot FILE goes on from there",
+)
+def _history(interpreter: Interpreter, rest: str) -> None:
+    if rest:
+        interpreter.session.save(Path(rest))
+        interpreter.say(f"instruction {interpreter.session.position.instructions:,} in {rest}")
+        return
     history = interpreter.session.history
     interpreter.say(f"{len(history)} checkpoints, {history.bytes / (1 << 20):.1f} MiB, at instructions")
     interpreter.say(", ".join(f"{each.instructions:,}" for each in history.checkpoints))
