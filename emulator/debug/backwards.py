@@ -19,6 +19,14 @@ class Backwards(Run):
         """The state of that step; forward, no breakpoint stops it, but the end of the run may."""
         return self._stopped(self._goto(step))
 
+    def goto_end(self) -> Stop:
+        """The farthest state that is known of: of a recorded run its end, else the head."""
+        if self._end_step is not None and self._end_step > self.head.step:
+            return self.goto(self._end_step)
+        if self._end is not None and self._end > self.head.instructions:
+            return self.goto_instruction(self._end)
+        return self.goto(self.head.step)
+
     def goto_instruction(self, instructions: int) -> Stop:
         """The first state in which so many instructions have retired over all harts."""
         if instructions < 0:

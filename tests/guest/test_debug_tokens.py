@@ -215,6 +215,24 @@ def test_each_kind_of_edit_is_made_again(loop: Path, what: str) -> None:
         assert _read(fresh, what) == value
 
 
+def test_the_end_of_a_recorded_run_can_be_gone_to_at_once(loop: Path) -> None:
+    with _session(loop) as session:
+        session.run(1234)
+        token, expected = session.token(), session.machine.state_hash()
+    with _session(loop, token) as session:
+        assert session.goto_end().position.step == 1234
+        assert session.machine.state_hash() == expected
+        session.goto(1000)
+        session.set_x(0, 10, 5)  # another future, and what was recorded is none of it
+        assert session.goto_end().position.step == 1000
+    with Machine(loop, MachineOptions(harts=2, quantum=50)) as machine:
+        machine.run(max_instructions=700)
+        recorded, expected = Token.of(machine, machine.engine.total_instret), machine.state_hash()
+    with _session(loop, recorded) as session:
+        session.goto_end()
+        assert session.machine.state_hash() == expected
+
+
 def test_an_edit_at_the_end_is_in_the_token_and_one_that_was_undone_is_not(loop: Path) -> None:
     with _session(loop) as session:
         session.run(500)

@@ -159,7 +159,12 @@ def _when(interpreter: Interpreter, _rest: str) -> None:
         )
 
 
-@command("goto", group=BACKWARD, usage="N | start | end | step N", help="To a state, back or forward.")
+@command(
+    "goto",
+    group=BACKWARD,
+    usage="N | start | end | step N",
+    help="To a state, back or forward; `end` is that of a recorded run, or the farthest reached.",
+)
 def _goto(interpreter: Interpreter, rest: str) -> None:
     session = interpreter.session
     word, _, number = rest.partition(" ")
@@ -168,7 +173,7 @@ def _goto(interpreter: Interpreter, rest: str) -> None:
     if word == "start":
         stop = session.goto(0)
     elif word == "end":
-        stop = session.goto(session.head.step)
+        stop = session.goto_end()
     elif word == "step" and number:
         stop = session.goto(interpreter.value(number))
     else:
