@@ -327,7 +327,7 @@ void emulate_hook(uc_engine *uc, uint32_t cause, void *user)
     case CAUSE_LOAD_MISALIGNED:
     case CAUSE_STORE_MISALIGNED: { /* AMOs only: other accesses may be misaligned */
         bool is_store;
-        const uint64_t value = loadstore_fault_address(h, pc, &is_store);
+        const uint64_t value = loadstore_misaligned_address(h, pc, &is_store);
         blocks_cut(h, pc, true);
         trap_enter(h, is_store ? CAUSE_STORE_MISALIGNED : CAUSE_LOAD_MISALIGNED, value, pc);
         break;

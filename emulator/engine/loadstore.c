@@ -5,21 +5,39 @@
  */
 #include "machine.h"
 
-/* Effective address of the load, store or AMO at pc, as xtval wants it: the part of it that faults. */
-uint64_t loadstore_fault_address(hart *h, uint64_t pc, bool *is_store)
+/* Effective address of the load, store or AMO at pc, and its width; 0: there is none. */
+static uint32_t effective(hart *h, uint64_t pc, uint64_t *address, bool *is_store)
 {
     struct instruction instruction;
-    uint64_t address;
 
+    *address = 0;
     *is_store = false;
     if (!shadow_instruction(h, pc, &instruction))
         return 0;
-    address = hart_get_x(h, instruction.rs1) + (uint64_t)instruction.immediate;
+    *address = hart_get_x(h, instruction.rs1) + (uint64_t)instruction.immediate;
     if (h->machine->config.xlen == 32)
-        address &= 0xffffffff;
+        *address &= 0xffffffff;
     *is_store = instruction.kind == KIND_STORE || instruction.kind == KIND_AMO || instruction.kind == KIND_SC;
-    if (address >> PAGE_SHIFT != h->fault_address >> PAGE_SHIFT &&
-        (address + instruction.width - 1) >> PAGE_SHIFT == h->fault_address >> PAGE_SHIFT)
+    return instruction.width;
+}
+
+/* Where the misaligned AMO at pc goes: no page has been asked for, and fault_address is that of some fault before. */
+uint64_t loadstore_misaligned_address(hart *h, uint64_t pc, bool *is_store)
+{
+    uint64_t address;
+
+    effective(h, pc, &address, is_store);
+    return address;
+}
+
+/* The effective address as xtval wants it when a page was refused: the part of it that faults. */
+uint64_t loadstore_fault_address(hart *h, uint64_t pc, bool *is_store)
+{
+    uint64_t address;
+    const uint32_t width = effective(h, pc, &address, is_store);
+
+    if (width != 0 && address >> PAGE_SHIFT != h->fault_address >> PAGE_SHIFT &&
+        (address + width - 1) >> PAGE_SHIFT == h->fault_address >> PAGE_SHIFT)
         return h->fault_address; /* it crosses a page, and the second one faults */
     return address;
 }

@@ -575,6 +575,7 @@ uint32_t emulate_atomic(hart *h, uint64_t pc, uint32_t bits, uint64_t *value);
 /* loadstore.c */
 bool loadstore_access(hart *h, uint64_t pc, const struct block *block, uint32_t executed);
 uint64_t loadstore_fault_address(hart *h, uint64_t pc, bool *is_store);
+uint64_t loadstore_misaligned_address(hart *h, uint64_t pc, bool *is_store);
 
 /* snapshot.c */
 void snapshot_keep(struct replug_machine *machine, uint64_t page); /* the page is about to change */

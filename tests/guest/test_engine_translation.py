@@ -142,6 +142,27 @@ def test_the_table_changes_itself(guest: Guest) -> None:
     assert [x(machine, register) for register in (S0, S1)] == [0xA, 0xB]
 
 
+@pytest.mark.parametrize("fault_before", [True, False])
+def test_the_address_of_a_misaligned_atomic_is_its_own(guest: Guest, fault_before: bool) -> None:
+    """Also where a page is behind it that faulted before: no page is asked for."""
+    machine = machine_of(guest, f"""
+        li t0, {satp(TABLES, 1)}
+        li a1, {VIRTUAL + 0xFFC}
+        li a2, {VIRTUAL + (0x1000 if fault_before else 0)}
+        csrw satp, t0
+        {MPRV_AS_SUPERVISOR}
+        ld s0, 0(a2)
+        csrw mtval, zero
+        {MPRV_AS_SUPERVISOR}
+        amoadd.d s1, s0, (a1)
+        csrr s2, mtval
+        mv s3, s10
+        mv s4, s11""")  # fmt: skip
+    tables(machine, TABLES, {VIRTUAL: (PAGE_A, LEAF)})
+    machine.run(200)
+    assert [x(machine, register) for register in (S2, S3, S4)] == [VIRTUAL + 0xFFC, 6, 1 + fault_before]
+
+
 def test_user_pages_close_when_sum_is_cleared(guest: Guest) -> None:
     machine = machine_of(guest, f"""
         li t0, {satp(TABLES, 1)}
