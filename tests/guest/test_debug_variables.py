@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Variables of C programs, as several compilers, DWARF versions and levels of optimization describe them."""
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from toolchain.errors import ToolchainError
 from toolchain.image import Image
 from toolchain.zig import run_zig_cc
 
+HostTool = Callable[[str, str], str]
 START = """
     .globl _start
 _start:
@@ -90,6 +90,7 @@ int main(void)
     return here.y;
 }
 """
+_GCC = "riscv64-unknown-elf-gcc"
 _FLAGS = ["-g", "-ffreestanding", "-fno-stack-protector", "-mcmodel=medany", "-nostdlib", "-static",
           "-fno-pic", "-T", str(GUESTOS / "measure/link.ld")]  # fmt: skip
 _COMPILERS = [("zig", "-O0", "-gdwarf-4"), ("zig", "-O1", "-gdwarf-5"), ("gcc", "-O0", "-gdwarf-5"),
@@ -107,11 +108,8 @@ def _compiled(directory: Path, compiler: str, *flags: str) -> Path:
         status, said = run_zig_cc([*target, *arguments], directory=directory, cache=None)
         assert status == 0, said
         return out
-    gcc = shutil.which("riscv64-unknown-elf-gcc")
-    if gcc is None:
-        pytest.skip("riscv64-unknown-elf-gcc is not installed (Debian package gcc-riscv64-unknown-elf)")
     subprocess.run(
-        [gcc, "-march=rv64imac_zicsr", "-mabi=lp64", "-Wl,--no-relax", *arguments],
+        [_GCC, "-march=rv64imac_zicsr", "-mabi=lp64", "-Wl,--no-relax", *arguments],
         cwd=directory, check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     return out
@@ -123,9 +121,11 @@ _NOWHERE = (None, "(not known)")
 
 @pytest.fixture(scope="module", params=_COMPILERS, ids="".join)
 def interpreter(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, host_tool: HostTool, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Interpreter]:
     """In `stop_here`, called by the third call of `leaf`."""
+    if request.param[0] == "gcc":
+        host_tool(_GCC, "gcc-riscv64-unknown-elf")
     image = Image.open(_compiled(tmp_path_factory.mktemp("c"), *request.param))
     with DebugSession(image, MachineOptions()) as session:
         made = Interpreter(session, Symbols(image), lambda _line: None)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The C header with the path marks: the same notes as from assembly, and no instruction for them."""
 
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from guestos.images import GUESTOS, INCLUDE
 from toolchain.assemble import assemble
 from toolchain.image import PATH_BEGIN, PATH_END, PATH_IS, PATH_STEP, PATH_THREAD, PATH_VALUE, Image
 
+HostTool = Callable[[str, str], str]
 START = """
     .globl _start
 _start:
@@ -144,10 +145,8 @@ def test_marks_cost_no_instruction(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("optimise", ["-O0", "-O2"])
-def test_gcc_takes_it_too(tmp_path: Path, optimise: str) -> None:
-    gcc = shutil.which("riscv64-unknown-elf-gcc")
-    if gcc is None:
-        pytest.skip("riscv64-unknown-elf-gcc is not installed (Debian package gcc-riscv64-unknown-elf)")
+def test_gcc_takes_it_too(host_tool: HostTool, tmp_path: Path, optimise: str) -> None:
+    gcc = host_tool("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf")
     out = tmp_path / "out.elf"
     script = GUESTOS / "measure/link.ld"
     subprocess.run(
