@@ -3,16 +3,13 @@
 
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from tests.differential.gdb_mi import Gdb, Server
 from tests.guest.trap_program import STACK, TRAPS
 
 Guest = Callable[[str], Path]
-HostTool = Callable[[str, str], str]
 
 PROGRAM = """
         la s0, counter
@@ -38,23 +35,6 @@ PROGRAM = """
         .globl other
     other: .dword 0x1122334455667788
 """
-
-
-@pytest.fixture(scope="module")
-def gdb(host_tool: HostTool) -> str:
-    return host_tool("gdb-multiarch", "gdb-multiarch")
-
-
-@pytest.fixture
-def server(guest: Guest) -> Iterator[Server]:
-    with Server(str(guest(PROGRAM)), "--harts", "2", "--quantum", "20") as made:
-        yield made
-
-
-@pytest.fixture
-def client(gdb: str, server: Server) -> Iterator[Gdb]:
-    with Gdb(gdb, server.port) as made:
-        yield made
 
 
 def test_registers_memory_and_threads(client: Gdb) -> None:

@@ -2,15 +2,12 @@
 """What users of GDB do beyond stepping: dprintf, call, run, dump, load, many breakpoints, two at once."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from tests.differential.gdb_mi import Gdb, Server
 
 Guest = Callable[[str], Path]
-HostTool = Callable[[str, str], str]
 
 PROGRAM = """
         .option norvc
@@ -46,23 +43,6 @@ PROGRAM = """
         .skip 1024
     stack: .skip 1024
 """
-
-
-@pytest.fixture(scope="module")
-def gdb(host_tool: HostTool) -> str:
-    return host_tool("gdb-multiarch", "gdb-multiarch")
-
-
-@pytest.fixture
-def server(guest: Guest) -> Iterator[Server]:
-    with Server(str(guest(PROGRAM)), "--harts", "2", "--quantum", "20") as made:
-        yield made
-
-
-@pytest.fixture
-def client(gdb: str, server: Server) -> Iterator[Gdb]:
-    with Gdb(gdb, server.port) as made:
-        yield made
 
 
 def test_dprintf_is_done_by_the_server(client: Gdb) -> None:
