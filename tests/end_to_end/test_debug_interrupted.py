@@ -71,8 +71,7 @@ def test_at_a_terminal_it_stops_the_machine_each_time(program: Path) -> None:
         typist.shown = b""
         typist.type(b"p 1 + 1")
         typist.wait_for(b"p 1 + 1")
-        typist.type(b"\x03")  # what is typed is not meant
-        typist.wait_for(b"\n(replug) ")
+        typist.press_until(b"\x03", b"\n(replug) ")  # what is typed is not meant
         assert b"2 = 0x2" not in typist.shown
         typist.type(b"step-ma\t2\rp $pr\t\rp $p\t\x15quit\r")  # Tab completes, or lists
         assert typist.finish() == 0

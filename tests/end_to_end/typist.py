@@ -40,6 +40,20 @@ class Typist:
     def type(self, text: bytes) -> None:
         os.write(self.keyboard, text)
 
+    def press_until(self, key: bytes, text: bytes, seconds: float = 60) -> None:
+        """For Ctrl-C at a line that is edited.
+
+        CPython's readline module looks for signals when its wait for a key is interrupted: one that comes while
+        the key before it is still being handled, faster than any hand, is noticed at the next one only.
+        """
+        limit = time.monotonic() + seconds
+        while text not in self.shown:
+            if time.monotonic() > limit:
+                raise AssertionError(f"{text!r} does not come; there is {self.shown!r}")
+            self.type(key)
+            while text not in self.shown and select.select([self.keyboard], [], [], 1)[0]:
+                self.shown += os.read(self.keyboard, 4096)
+
     def finish(self) -> int:
         """Its exit status; the terminal has to be as it was."""
         limit = time.monotonic() + 60
