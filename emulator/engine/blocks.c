@@ -36,7 +36,8 @@ static bool examine(hart *h, struct code_page *code, uint64_t start, uint32_t si
     uint64_t last = start;
     uint32_t count = 0;
 
-    for (uint64_t pc = start; pc < start + size && count < LONGEST_BLOCK; pc += list[count++].length) {
+    /* By distances: behind the last block of the address space is address 0. */
+    for (uint64_t pc = start; pc - start < size && count < LONGEST_BLOCK; pc += list[count++].length) {
         struct code_page *home = shadow_mapped(h, pc);
         if (home == NULL || !shadow_instruction_at(h, home, pc, &list[count])) {
             machine_fail(h->machine, "hart %u: block at 0x%llx: no code known", h->id, (unsigned long long)pc);
@@ -252,7 +253,7 @@ uint32_t blocks_cut(hart *h, uint64_t pc, bool undo)
         cut_instruction(h, pc);
         return 0;
     }
-    if (block == NULL || pc < at || pc >= at + (block->size & SIZE_BYTES))
+    if (block == NULL || pc - at >= (block->size & SIZE_BYTES))
         return 0; /* it ran to its end: the fault belongs to what comes after it */
     while (at < pc && shadow_instruction(h, at, &instruction)) {
         at += instruction.length;

@@ -292,13 +292,12 @@ struct code_page *shadow_overlapped(hart *h, struct code_page *code, const struc
 /* Outside a run: replace what must be intercepted in the block that was about to start, and have it translated anew. */
 void shadow_patch(hart *h)
 {
-    const uint64_t end = h->pc + h->patch_size;
     struct instruction instruction;
 
     struct code_page *first = shadow_mapped(h, h->pc);
 
     h->patch_pending = false;
-    for (uint64_t pc = h->pc; pc < end; pc += instruction.length) {
+    for (uint64_t pc = h->pc; pc - h->pc < h->patch_size; pc += instruction.length) {
         struct code_page *code = shadow_mapped(h, pc);
         if (code == NULL || !shadow_instruction_at(h, code, pc, &instruction))
             break;

@@ -55,6 +55,22 @@ def tail(*words: int) -> bytes:
     return struct.pack("<IIIHH", *words, C_NOP, LI_A0)
 
 
+def test_the_last_block_of_the_address_space(guest: Guest) -> None:
+    """Address 0 is behind it.  It counts, and what the engine executes in it is intercepted."""
+    top = (1 << 64) - 0x1000
+    with supervisor(guest, STAY, {top: FIRST}) as (engine, _):
+        first, last = 0x0014_0413, (0xC020_24F3, 0xFE5F_F06F)  # addi s0, s0, 1; csrr s1, instret; j -28
+        engine.ram_write(FIRST + 0xFE0, struct.pack("<II", first, 0x0140_006F))  # j 0xff8
+        engine.ram_write(FIRST + 0xFF8, struct.pack("<II", *last))
+        engine.set_csr(0, 0x306, 7)  # mcounteren
+        engine.set_pc(0, top + 0xFE0)
+        engine.run(4000)
+        rounds = engine.get_x(0, S0)
+        assert rounds > 900 and engine.traps(0) == 0
+        assert engine.instret(0) == 4 * rounds
+        assert engine.get_x(0, S1) == 4 * rounds - 2
+
+
 @pytest.mark.parametrize("virtual", [0x4000_0000, 0xFFFF_FFFF_FFFF_F000, 0x3F_FFFF_F000])
 def test_the_instructions_in_front_of_a_missing_half_run(guest: Guest, virtual: int) -> None:
     """A fetch page fault at the missing page; the last page of the address space has page 0 behind it."""
