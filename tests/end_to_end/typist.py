@@ -43,8 +43,8 @@ class Typist:
     def press_until(self, key: bytes, text: bytes, seconds: float = 60) -> None:
         """For Ctrl-C at a line that is edited.
 
-        CPython's readline module looks for signals when its wait for a key is interrupted: one that comes while
-        the key before it is still being handled, faster than any hand, is noticed at the next one only.
+        CPython's readline module looks for signals when its wait for a key is interrupted: one that comes
+        while the key before it is still being handled, faster than any hand, is noticed at the next one only.
         """
         limit = time.monotonic() + seconds
         while text not in self.shown:
