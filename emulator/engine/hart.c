@@ -243,8 +243,15 @@ void hart_destroy(hart *h)
 
 /*
  * An illegal parcel at the start of a page is a block of no length to Unicorn, whose last byte it then looks for in the
- * page before.
+ * page before; and once it has it, it looks for it again in the page behind, as it does for all blocks in two pages.
  */
+static bool is_empty_block(hart *h, uint64_t page)
+{
+    const uint64_t mask = h->machine->config.xlen == 64 ? ~0ull : 0xffffffff, distance = (h->fault_address - page) & mask;
+
+    return h->pc == page && (distance == (-(uint64_t)PAGE_SIZE & mask) || (distance == PAGE_SIZE && shadow_is_empty(h, page)));
+}
+
 static void illegal_at_page_start(hart *h)
 {
     struct instruction instruction;
@@ -273,7 +280,7 @@ static void settle_fault(hart *h)
             trap_enter(h, cause, pc, pc);
         else if (pc == h->fault_address - 2)
             trap_enter(h, cause, h->fault_address, pc);
-        else if (pc == page && h->fault_address == page - PAGE_SIZE)
+        else if (is_empty_block(h, page))
             illegal_at_page_start(h);
         else if (!shadow_arm_crossing(h, h->fault_address)) {
             if (cause == CAUSE_AHEAD)

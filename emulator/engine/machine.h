@@ -542,6 +542,7 @@ struct code_page *shadow_overlapped(hart *h, struct code_page *code, const struc
 void shadow_patch(hart *h);
 bool shadow_arm_crossing(hart *h, uint64_t page);
 void shadow_disarm_crossing(hart *h);
+bool shadow_is_empty(hart *h, uint64_t pc);
 void shadow_sync(struct replug_machine *machine);
 void shadow_mark_dirty(struct replug_machine *machine, uint64_t page);
 void shadow_drop(struct replug_machine *machine, uint32_t first);

@@ -146,6 +146,14 @@ bool shadow_second_half(const struct code_page *code, uint32_t parcel)
     return parcel != 0 && code->original[parcel - 1] != 0 && kept_length(parcel - 1, code->original[parcel - 1]) == 4;
 }
 
+/* Does Unicorn find the parcel there that it knows to be illegal?  Its block ends in front of that. */
+bool shadow_is_empty(hart *h, uint64_t pc)
+{
+    const struct code_page *code = shadow_mapped(h, pc);
+
+    return code != NULL && shadow_parcel(h->machine, code, parcel_of(pc)) == 0;
+}
+
 /* The parcel as harts fetch it, interceptions undone. */
 static uint16_t guest_parcel(const struct replug_machine *machine, const struct code_page *code, uint32_t parcel)
 {

@@ -71,6 +71,29 @@ def test_the_last_block_of_the_address_space(guest: Guest) -> None:
         assert engine.get_x(0, S1) == 4 * rounds - 2
 
 
+def test_an_illegal_parcel_in_front_of_a_missing_page(guest: Guest) -> None:
+    """At the start of a page it is an empty block; Unicorn looks for that in both pages beside it."""
+    handler = """
+        csrr t0, mcause
+        li t1, 1
+        sll t1, t1, t0
+        or s1, s1, t1
+        addi s0, s0, 1
+        sfence.vma
+        csrw mepc, s2
+        mret
+    """
+    virtual = 0x4000_0000
+    with supervisor(guest, handler, {virtual: FIRST, virtual + 0x1000: SECOND}) as (engine, _):
+        engine.ram_write(FIRST, struct.pack("<I", 0x0000_106F))  # j to the next page
+        engine.ram_write(SECOND + 0xFFC, struct.pack("<I", NOP))  # no half of it is in the missing page
+        engine.set_x(0, S2, virtual)
+        engine.set_pc(0, virtual)
+        engine.run(1000)
+        assert engine.get_x(0, S0) > 100
+        assert engine.get_x(0, S1) == 1 << 2  # illegal instruction
+
+
 @pytest.mark.parametrize("virtual", [0x4000_0000, 0xFFFF_FFFF_FFFF_F000, 0x3F_FFFF_F000])
 def test_the_instructions_in_front_of_a_missing_half_run(guest: Guest, virtual: int) -> None:
     """A fetch page fault at the missing page; the last page of the address space has page 0 behind it."""
