@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from emulator.debug.lanes import Cell, Samples, Window
 from emulator.debug.records import Breakpoint, Stop, StopKind
-from emulator.debug.run import Run
-from emulator.engine import Access, Hit, StopReason
+from emulator.debug.run import HITS, Run
+from emulator.engine import Access, Hit
 from emulator.errors import ReplugError
 
 
@@ -134,7 +134,9 @@ class Backwards(Run):
             start = self.engine.steps
             hit = self._latest_hit(max(end, start), only, judged, limit)
             if hit is not None:
-                stop = self._goto(hit.step, early=hit.device != 0)
+                # An interrupt that follows an xret at once has no state of its own in front of it.
+                trapped = hit.kind is Access.TRAP
+                stop = self._goto_back(hit.step) if trapped else self._goto(hit.step, early=hit.device != 0)
                 breakpoint = self.breakpoints.get(hit.number)
                 return self._stop_of(hit, breakpoint, stop.position, backwards=True)
             if self._pausing:
@@ -201,7 +203,7 @@ class Backwards(Run):
                 if outcome is not None and not self._goes_on_here():
                     break
                 found, self._device_hit = self._device_hit, None
-                if reason in (StopReason.BREAK, StopReason.WATCHPOINT):
+                if reason in HITS:
                     found = self.engine.last_hit
                 if judged and found is not None:
                     if self._counts(found):

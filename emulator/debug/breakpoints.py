@@ -89,6 +89,10 @@ class Breakpoints:
         elif breakpoint.kind is Access.REGISTER:
             assert breakpoint.harts is not None and len(breakpoint.harts) == 1
             self._engine.watch_register(number, next(iter(breakpoint.harts)), address)
+        elif breakpoint.kind is Access.TRAP:
+            causes = breakpoint.causes
+            assert causes is not None
+            self._engine.catch_traps(number, causes.exceptions, causes.interrupts, harts)
         else:
             self._engine.add_watchpoint(
                 number,
@@ -108,4 +112,5 @@ def _key(breakpoint: Breakpoint) -> tuple[object, ...]:
         breakpoint.physical,
         breakpoint.harts,
         breakpoint.satp,
+        breakpoint.causes,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from emulator.debug.causes import Causes
 from emulator.engine import Access, Hit
 from emulator.machine import Outcome
 
@@ -38,6 +39,8 @@ class StopKind(enum.Enum):
     """In front of an instruction with a breakpoint."""
     WATCHPOINT = "watchpoint"
     """Behind an access to what is watched; when going backwards, in front of it."""
+    CATCHPOINT = "catchpoint"
+    """Behind a trap, in front of its handler; when going backwards, in front of the trap."""
     PAUSED = "paused"
     """Somebody asked for it."""
     EXIT = "exit"
@@ -57,10 +60,10 @@ class StopKind(enum.Enum):
 
 @dataclass
 class Breakpoint:
-    """A breakpoint or watchpoint, by its number.
+    """A breakpoint, watchpoint or catchpoint, by its number.
 
     address: virtual (physical if `physical`). kind: EXECUTE, or the accesses to `length` bytes that count, or
-    REGISTER, with the register's index (f0 is 32) as address.
+    REGISTER, with the register's index (f0 is 32) as address, or TRAP, with the causes that count.
     harts: only these, None for all; satp: only in the address space with this value of satp.
     condition: an expression (expressions.py); the run goes on where its value is 0.
     ignore: this many hits more are passed over. temporary: removed when it has stopped the run. hits: so far,
@@ -69,7 +72,7 @@ class Breakpoint:
 
     number: int
     kind: Access
-    address: int
+    address: int = 0
     length: int = 0
     physical: bool = False
     harts: frozenset[int] | None = None
@@ -78,6 +81,7 @@ class Breakpoint:
     ignore: int = 0
     temporary: bool = False
     enabled: bool = True
+    causes: Causes | None = None
     text: str = ""
     owner: str = ""
     hits: int = field(default=0, compare=False)

@@ -36,6 +36,9 @@ _NEAR = (200_000, 10_000)
 """When the past is run again, checkpoints are taken so many steps before where it stops: the next step back
 is quicker."""
 
+HITS = (StopReason.BREAK, StopReason.WATCHPOINT, StopReason.CATCH)
+"""Something that a user waits for has been met."""
+
 Condition = Callable[[Breakpoint, int], bool]
 """Of a breakpoint and a hart: does it hold?"""
 
@@ -186,7 +189,7 @@ class Run:
                 kind = StopKind.WILD if outcome.reason == "wild" else StopKind.EXIT
                 about = outcome.wild.hart if outcome.wild is not None else self.engine.next_hart
                 return self._made(kind, about, outcome=outcome)
-            if reason in (StopReason.BREAK, StopReason.WATCHPOINT):
+            if reason in HITS:
                 stop = self._judge(self.engine.last_hit)
                 if stop is not None:
                     return stop
@@ -420,7 +423,8 @@ class Run:
     def _stop_of(
         self, hit: Hit, breakpoint: Breakpoint | None, position: Position, *, backwards: bool = False
     ) -> Stop:
-        kind = StopKind.BREAKPOINT if hit.kind is Access.EXECUTE else StopKind.WATCHPOINT
+        kinds = {Access.EXECUTE: StopKind.BREAKPOINT, Access.TRAP: StopKind.CATCHPOINT}
+        kind = kinds.get(hit.kind, StopKind.WATCHPOINT)
         writer = self.machine.bus.device_name(hit.device) if hit.device else ""
         return Stop(kind, position, hit.hart, breakpoint, hit, writer=writer, backwards=backwards)
 

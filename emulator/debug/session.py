@@ -26,6 +26,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from emulator.debug.backwards import Backwards
+from emulator.debug.causes import Causes
 from emulator.debug.records import Breakpoint, Stop, StopKind
 from emulator.engine import PAGE_SIZE, Access
 from emulator.errors import ReplugError
@@ -123,6 +124,28 @@ class DebugSession(Backwards):
             Access.REGISTER,
             index,
             harts=frozenset((hart,)),
+            text=text,
+            owner=owner,
+        )
+        self.breakpoints.add(breakpoint)
+        return breakpoint
+
+    def catch_traps(
+        self,
+        causes: Causes,
+        *,
+        harts: frozenset[int] | None = None,
+        condition: str | None = None,
+        text: str = "",
+        owner: str = "",
+    ) -> Breakpoint:
+        """Stop behind a trap with any of these causes, in front of its handler's first instruction."""
+        breakpoint = Breakpoint(
+            self.breakpoints.new_number(),
+            Access.TRAP,
+            causes=causes,
+            harts=harts,
+            condition=condition,
             text=text,
             owner=owner,
         )
@@ -240,6 +263,10 @@ class DebugSession(Backwards):
         """To the latest state before now in which a hart is about to execute at any of these virtual
         addresses, else to the start."""
         return self.last_hit([self.break_at(address, harts=harts) for address in addresses])
+
+    def last_trap(self, hart: int, causes: Causes) -> Stop:
+        """To the state in front of the latest trap of a hart with any of these causes, else to the start."""
+        return self.last_hit([self.catch_traps(causes, harts=frozenset((hart,)))])
 
     # --- edits ---
 

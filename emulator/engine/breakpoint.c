@@ -100,7 +100,7 @@ int replug_add_breakpoint(replug_machine *machine, uint32_t number, uint64_t add
     return 0;
 }
 
-/* All breakpoints and watchpoints of that number. */
+/* All breakpoints, watchpoints and catchpoints of that number. */
 void replug_remove_breakpoint(replug_machine *machine, uint32_t number)
 {
     for (uint32_t i = 0; i < machine->breakpoint_count;) {
@@ -113,4 +113,5 @@ void replug_remove_breakpoint(replug_machine *machine, uint32_t number)
         flag_blocks(machine, old.address);
     }
     watchpoint_remove(machine, number);
+    catchpoint_remove(machine, number);
 }

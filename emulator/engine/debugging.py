@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The engine as a debugger asks for it: exact stops, breakpoints, watchpoints."""
+"""The engine as a debugger asks for it: exact stops, breakpoints, watchpoints, catchpoints."""
 
 from __future__ import annotations
 
@@ -117,8 +117,16 @@ class EngineDebugging:
         """
         self._lib.replug_watch_register(self._machine, number, self._checked(hart), index)
 
+    def catch_traps(self, number: int, exceptions: int, interrupts: int, harts: int = ALL_HARTS) -> None:
+        """Stop (StopReason.CATCH) behind a trap, in front of its handler.
+
+        exceptions, interrupts: a bit a cause, as its code in mcause is.
+        """
+        if self._lib.replug_add_catchpoint(self._machine, number, exceptions, interrupts, harts) != 0:
+            raise MemoryError
+
     def remove_breakpoint(self, number: int) -> None:
-        """All breakpoints and watchpoints of that number."""
+        """All breakpoints, watchpoints and catchpoints of that number."""
         self._lib.replug_remove_breakpoint(self._machine, number)
 
     def scan(self, on: bool) -> None:
@@ -133,7 +141,7 @@ class EngineDebugging:
 
     @property
     def hits(self) -> int:
-        """How many breakpoints and watchpoints have been met since `scan` was called."""
+        """How many breakpoints, watchpoints and catchpoints have been met since `scan` was called."""
         return int(self._lib.replug_hit_count(self._machine))
 
     @property

@@ -118,6 +118,7 @@ void replug_destroy(replug_machine *machine)
     careful_destroy(machine);
     free(machine->breakpoints);
     free(machine->watchpoints);
+    free(machine->catchpoints);
     devices_destroy(machine);
     free(machine->watches);
     free(machine->marks);

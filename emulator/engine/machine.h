@@ -41,6 +41,7 @@
  *   careful.c    a block instruction by instruction, to stop anywhere
  *   breakpoint.c breakpoints
  *   watchpoint.c watchpoints
+ *   catchpoint.c stops at traps
  *   sieve.c      where in the past they may have been met, at nearly full speed
  */
 #ifndef REPLUG_MACHINE_H
@@ -364,6 +365,8 @@ struct replug_machine {
     uint64_t passed_step;
     struct watchpoint *watchpoints;
     uint32_t watchpoint_count;
+    struct catchpoint *catchpoints;
+    uint32_t catchpoint_count;
     bool device_hit;           /* a device has met a watchpoint between runs, and nobody has asked yet */
     struct register_watch {
         enum { REGISTER_NONE, REGISTER_X, REGISTER_F } kind;
@@ -504,6 +507,10 @@ void watchpoint_instruction(hart *h, uint64_t pc);
 void watchpoint_device(struct replug_machine *machine, uint64_t physical, uint64_t length, uint32_t device);
 void watchpoint_settle(hart *h);
 void watchpoint_remove(struct replug_machine *machine, uint32_t number);
+
+/* catchpoint.c */
+void catchpoint_trap(hart *h, uint64_t cause, uint64_t value, uint64_t pc);
+void catchpoint_remove(struct replug_machine *machine, uint32_t number);
 
 /* inline.c */
 void inline_begin(hart *h);

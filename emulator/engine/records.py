@@ -22,6 +22,7 @@ class StopReason(enum.IntEnum):
     BREAK = 9
     WATCHPOINT = 10
     SLEEP = 11
+    CATCH = 12
 
 
 @dataclass(frozen=True)
@@ -204,20 +205,23 @@ class WildHart(NamedTuple):
 
 
 class Access(enum.IntFlag):
-    """How watched bytes are touched (`enum replug_access`)."""
+    """What is waited for: how watched bytes are touched, and more (`enum replug_access`)."""
 
     READ = 1
     WRITE = 2
     EXECUTE = 4
     REGISTER = 8
+    TRAP = 16
 
 
 class Hit(NamedTuple):
-    """A breakpoint or watchpoint was met.
+    """A breakpoint, watchpoint or catchpoint was met.
 
     step: steps (instructions and traps) of all harts in front of the instruction that met it, whose address
     is pc; address, physical, width (bytes): of the access.  device: the number of the device that has written
     there, 0: it was the hart; hart and pc then say who was to go on.
+    Of a trap: step is in front of it; pc, address, physical: what it leaves in xepc and xtval, and its cause,
+    bit 63 set for an interrupt.
     """
 
     step: int

@@ -39,20 +39,27 @@ enum replug_stop {
     REPLUG_STOP_WATCH = 8,    /* a hart has touched a watched area: see replug_get_watch_hit */
     REPLUG_STOP_BREAK = 9,    /* in front of an instruction with a breakpoint: see replug_last_hit */
     REPLUG_STOP_WATCHPOINT = 10, /* behind an instruction that met a watchpoint: see replug_last_hit */
-    REPLUG_STOP_SLEEP = 11    /* every hart waits, until a time that replug_set_horizon does not allow yet */
+    REPLUG_STOP_SLEEP = 11,   /* every hart waits, until a time that replug_set_horizon does not allow yet */
+    REPLUG_STOP_CATCH = 12    /* behind a trap, in front of its handler, that met a catchpoint: see replug_last_hit */
 };
 
 /* What replug_run_exact counts.  A step is an instruction that retires, or a trap that is taken. */
 enum replug_unit { REPLUG_UNIT_INSTRUCTIONS = 1, REPLUG_UNIT_STEPS = 2 };
 
-enum replug_access { REPLUG_ACCESS_READ = 1, REPLUG_ACCESS_WRITE = 2, REPLUG_ACCESS_EXECUTE = 4, REPLUG_ACCESS_REGISTER = 8 };
+enum replug_access {
+    REPLUG_ACCESS_READ = 1,
+    REPLUG_ACCESS_WRITE = 2,
+    REPLUG_ACCESS_EXECUTE = 4,
+    REPLUG_ACCESS_REGISTER = 8,
+    REPLUG_ACCESS_TRAP = 16
+};
 
-/* A breakpoint or watchpoint was met. */
+/* A breakpoint, watchpoint or catchpoint was met. */
 typedef struct {
-    uint64_t step;     /* of all harts, in front of the instruction that met it */
-    uint64_t pc;       /* of that instruction */
-    uint64_t address;  /* virtual, of the access */
-    uint64_t physical; /* the same, where it is known */
+    uint64_t step;     /* of all harts, in front of the instruction, or the trap, that met it */
+    uint64_t pc;       /* of that instruction; what the trap leaves in xepc */
+    uint64_t address;  /* virtual, of the access; what the trap leaves in xtval */
+    uint64_t physical; /* the same, where it is known; the trap's cause, bit 63 set for an interrupt */
     uint32_t hart;
     uint32_t number;   /* as given when it was set */
     uint32_t kind;     /* of enum replug_access */
@@ -223,6 +230,7 @@ int replug_add_breakpoint(replug_machine *machine, uint32_t number, uint64_t add
 int replug_add_watchpoint(replug_machine *machine, uint32_t number, uint64_t address, uint64_t length, uint32_t kind, int physical,
                           uint64_t harts);
 void replug_watch_register(replug_machine *machine, uint32_t number, uint32_t hart, uint32_t index);
+int replug_add_catchpoint(replug_machine *machine, uint32_t number, uint64_t exceptions, uint64_t interrupts, uint64_t harts);
 void replug_remove_breakpoint(replug_machine *machine, uint32_t number);
 void replug_scan(replug_machine *machine, int on);
 int replug_sieve(replug_machine *machine, int on);

@@ -101,6 +101,8 @@ void trap_enter(hart *h, uint64_t cause, uint64_t value, uint64_t pc)
     h->reservation.physical = ~0ull; /* another context must not complete it */
     h->pc = (vector & ~3ull) + (interrupt && (vector & 1) ? 4 * code : 0);
     h->waiting = false;
+    if (h->machine->catchpoint_count != 0)
+        catchpoint_trap(h, cause, value, pc);
 }
 
 bool trap_take_interrupt(hart *h)

@@ -43,6 +43,7 @@ _LOST = RESERVATIONS + "test_what_loses_a_reservation"
 _UNMASKED = TRAPS + "test_machine_interrupt_right_behind_what_unmasks_it"
 _UNMASKED_S = TRAPS + "test_supervisor_interrupt_right_behind_what_unmasks_it"
 _FOUND = "tests/guest/test_debug_searches.py::test_each_kind_by_itself"
+_CATCH = "tests/guest/test_debug_catch.py::"
 _OPEN_PATHS = "tests/guest/test_debug_paths.py"
 _TOLD = TRAPS + "test_what_a_trap_tells"
 
@@ -390,6 +391,12 @@ SEARCHING = (
         (_FOUND,)),
     Bug("the quick search of the past misses breakpoints", "sieve.c",
         "    if (breakpoint_met(h, pc, size))\n        machine->hit_count++;\n", "", (_FOUND,)),
+    Bug("who waits for exceptions gets interrupts as well", "catchpoint.c",
+        "cause >> 63 ? caught->interrupts : caught->exceptions", "caught->interrupts | caught->exceptions",
+        (_CATCH + "test_backwards_they_are_the_same",)),
+    Bug("a trap that was caught is said to be a step later", "catchpoint.c",
+        ".step = machine_steps(h) - 1", ".step = machine_steps(h)",
+        (_CATCH + "test_every_trap_is_met_once_and_the_run_is_the_same",)),
     Bug("a path is open before its hart has come to it", "open_paths.c",
         "event->instret >= h->retired", "event->instret > h->retired", (_OPEN_PATHS,)),
 )  # fmt: skip

@@ -152,6 +152,20 @@ def test_next_passes_over_interrupts_and_environment_calls(gdb: str, guest: Gues
         assert client.value("$priv") == 3
 
 
+def test_traps_stop_it_in_both_directions(gdb: str, guest: Guest) -> None:
+    with Server(str(guest(TRAPS + STACK)), "--quantum", "13") as server, Gdb(gdb, server.port) as client:
+        assert "catchpoint 1: syscall" in client.run("monitor catch syscall")
+        client.resume("continue")
+        assert client.value("$pc") == client.value("$mtvec") and client.value("$mcause") == 8
+        at = client.value("$mepc")
+        client.resume("reverse-continue")
+        assert client.value("$pc") == at and client.value("$priv") == 0
+        client.run("monitor delete 1")
+        assert "no cause of a trap" in client.run("monitor catch nonsense")
+        client.run("tbreak handler")
+        assert "breakpoint-hit" in client.resume("continue")
+
+
 def test_interrupt(client: Gdb) -> None:
     client.send('-interpreter-exec console "continue"')
     assert "SIGINT" in client.interrupt()

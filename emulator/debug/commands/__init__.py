@@ -7,6 +7,7 @@ completing.py   what a line may become
 moving.py       step, continue, reverse-..., goto
 asking.py       last: when something happened
 stopping.py     breakpoints and watchpoints
+catching.py     stops at traps
 looking.py      registers, memory, code, harts
 paths.py        from border to border of named paths
 protocol.py     our guest's locks, descriptors and paths

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from emulator.debug.causes import causes_of
+from emulator.debug.commands import catching
 from emulator.debug.commands.moving import BACKWARD
 from emulator.debug.commands.protocol import Guest
 from emulator.debug.commands.registry import command
@@ -19,24 +21,27 @@ if TYPE_CHECKING:
 
 _ACCESSES = {"write": Access.WRITE, "read": Access.READ, "access": Access.READ | Access.WRITE}
 _ENDS = {"enter": PATH_BEGIN, "leave": PATH_END}
-_WORDS = (*_ACCESSES, "exec", "change", "path", "inside")
+_WORDS = (*_ACCESSES, "exec", "change", "path", "inside", "trap")
+_ALONE = ("inside", "trap")  # need not say of what
 
 
 @command(
     "last",
     group=BACKWARD,
-    usage="write|read|access|change ADDRESS [LENGTH] | exec ADDRESS | path NAME [leave] | inside [AT]",
+    usage="write|read|access|change ADDRESS [LENGTH] | exec ADDRESS | path NAME [leave] | inside [AT] |"
+    " trap [CAUSE...]",
     help="Back to when something happened last; stays where it is if that never was.\n"
     "write, read, access: who did that last; change: who wrote another value there last\n"
     "exec: when an address was last executed; path: when a named path was last entered (or left)\n"
-    "inside: when the inside-flag of an open descriptor of our guest (or of the one at AT) changed last",
+    "inside: when the inside-flag of an open descriptor of our guest (or of the one at AT) changed last\n"
+    "trap: when this hart last took one of these (help catch), or a fault",
 )
 def _last(interpreter: Interpreter, rest: str) -> None:
     word, _, place = rest.partition(" ")
     chosen = next((each for each in _WORDS if word and each.startswith(word)), None)
-    if chosen is None or (not place.strip() and chosen != "inside"):
+    if chosen is None or (not place.strip() and chosen not in _ALONE):
         chosen, place = "write", rest
-    if not place.strip() and chosen != "inside":
+    if not place.strip() and chosen not in _ALONE:
         raise ReplugError("last what? (help last)")
     session, hart, text = interpreter.session, interpreter.hart, place.strip()
     if chosen == "exec":
@@ -47,6 +52,10 @@ def _last(interpreter: Interpreter, rest: str) -> None:
         done = "left" if text.endswith(" leave") else "entered"
         name = text.removesuffix(" leave").removesuffix(" enter")
         _ask(interpreter, lambda: session.last_execution(*marks), f"path {name} has not been {done}")
+    elif chosen == "trap":
+        causes = causes_of(catching.cause_words(text))
+        what = text or "fault"
+        _ask(interpreter, lambda: session.last_trap(hart, causes), f"hart {hart} has taken no {what}")
     elif chosen == "inside":
         flags = _inside(interpreter, text)
         places = list(flags)

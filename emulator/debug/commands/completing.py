@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.debug.causes import NAMES
 from emulator.debug.commands.registry import completions, find
 from emulator.errors import ReplugError
 
@@ -23,7 +24,8 @@ _WORDS = {
     "break": ("if", "hart", "space"),
     "tbreak": ("if", "hart", "space"),
     "watch": ("if",),
-    "last": ("write", "read", "access", "change", "exec", "path", "inside"),
+    "last": ("write", "read", "access", "change", "exec", "path", "inside", "trap"),
+    "catch": ("trap", "interrupt", "hart", "if", *NAMES),
     "info registers": ("all",),
 }
 _MOST_SYMBOLS = 200

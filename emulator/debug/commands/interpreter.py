@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emulator.debug.commands import (
     asking,
+    catching,
     changing,
     code,
     frames,
@@ -33,7 +34,20 @@ from emulator.errors import ReplugError
 from toolchain.disassemble import disassemble
 
 assert all(
-    (asking, changing, code, frames, looking, moving, paths, printing, protocol, stopping, variables)
+    (
+        asking,
+        catching,
+        changing,
+        code,
+        frames,
+        looking,
+        moving,
+        paths,
+        printing,
+        protocol,
+        stopping,
+        variables,
+    )
 )  # they declare their commands
 _MOST_NESTED = 20
 _FILE_LINE = re.compile(r"(\S.*):([0-9]{1,9})")
@@ -197,6 +211,10 @@ class Interpreter:
                 self.say(f"{self.symbols.name(stop.hit.pc)} is about to be executed, {at}")
             else:
                 self.say(f"breakpoint {number}, {at}")
+        elif stop.kind is StopKind.CATCHPOINT and stop.breakpoint is not None:
+            asked = self.session.breakpoints.get(stop.breakpoint.number) is None
+            whose = "" if asked else f"catchpoint {stop.breakpoint.number}: "
+            self.say(f"{whose}{catching.trap_text(stop)}, {at}")
         elif stop.kind is StopKind.WATCHPOINT and stop.hit is not None:
             self._report_watch(stop, at)
         elif stop.kind is StopKind.EXIT and stop.outcome is not None:

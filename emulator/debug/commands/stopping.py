@@ -25,7 +25,7 @@ def _set_break(interpreter: Interpreter, rest: str, *, temporary: bool) -> None:
     harts, satp = None, None
     for word, value in zip(parts[1::2], parts[2::2], strict=True):
         if word == "hart":
-            harts = frozenset((_hart(interpreter, value),))
+            harts = frozenset((chosen_hart(interpreter, value),))
         elif word == "space":
             satp = interpreter.value(value)
     text = parts[0].strip().lstrip("*") if parts[0].strip().startswith("*") else parts[0].strip()
@@ -50,7 +50,8 @@ def _set_break(interpreter: Interpreter, rest: str, *, temporary: bool) -> None:
         )
 
 
-def _hart(interpreter: Interpreter, text: str) -> int:
+def chosen_hart(interpreter: Interpreter, text: str) -> int:
+    """A hart that there is."""
     hart = interpreter.value(text)
     if hart >= interpreter.session.machine.harts:
         raise ReplugError(f"hart {hart}: the machine has harts 0 to {interpreter.session.machine.harts - 1}")
@@ -129,7 +130,7 @@ def _chosen(interpreter: Interpreter, rest: str) -> list[Breakpoint]:
     for word in rest.split():
         breakpoint = interpreter.session.breakpoints.get(interpreter.value(word))
         if breakpoint is None:
-            raise ReplugError(f"no breakpoint or watchpoint {word}")
+            raise ReplugError(f"no breakpoint, watchpoint or catchpoint {word}")
         found.append(breakpoint)
     return found
 
@@ -180,11 +181,13 @@ def _info(interpreter: Interpreter, _rest: str) -> None:
         Access.WRITE: "watch",
         Access.READ: "rwatch",
         Access.REGISTER: "register",
+        Access.TRAP: "catch",
     }
     for each in interpreter.session.breakpoints:
         kind = kinds.get(each.kind, "awatch")
-        place = each.text if each.kind is Access.REGISTER else f"{each.address:#x}"
-        name = "" if each.kind is Access.REGISTER else f" <{interpreter.symbols.name(each.address)}>"
+        no_place = each.kind in (Access.REGISTER, Access.TRAP)
+        place = each.text if no_place else f"{each.address:#x}"
+        name = "" if no_place else f" <{interpreter.symbols.name(each.address)}>"
         extra = [f"if {each.condition}"] if each.condition else []
         extra += [f"hart {hart}" for hart in sorted(each.harts or ())]
         extra += [f"space {each.satp:#x}"] if each.satp is not None else []

@@ -8,6 +8,7 @@ moves.py    running, stepping and jumping
 progress.py what takes long
 arguments.py  reading what requests bring along
 stops.py    breakpoints of all kinds
+exceptions.py  traps that stop the machine
 harts.py    threads, frames, what trapped last, modules
 variables.py  what a frame shows: values.py of C programs, registers.py
 expressions.py  their values in a frame

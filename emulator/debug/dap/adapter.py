@@ -12,6 +12,7 @@ from pathlib import Path
 
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, flag, text
+from emulator.debug.dap.exceptions import FILTERS
 from emulator.debug.dap.expressions import Expressions
 from emulator.debug.dap.harts import Harts
 from emulator.debug.dap.memory import Memory
@@ -36,6 +37,8 @@ CAPABILITIES: Message = {
     "supportsConditionalBreakpoints": True,
     "supportsHitConditionalBreakpoints": True,
     "supportsLogPoints": True,
+    "exceptionBreakpointFilters": FILTERS,
+    "supportsExceptionFilterOptions": True,
     "supportsExceptionInfoRequest": True,
     "supportsModulesRequest": True,
     "supportsDataBreakpoints": True,

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.debug.causes import causes_of
+from emulator.debug.commands.catching import trap_text
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, address, number, table, tables, text
+from emulator.debug.dap.exceptions import chosen_filters, filter_name
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.places import Places
 from emulator.debug.dap.values import Values
@@ -24,6 +27,7 @@ from toolchain.dwarf_location import InRegister
 OWNER = "dap"
 _ACCESSES = {"read": Access.READ, "write": Access.WRITE, "readWrite": Access.READ | Access.WRITE}
 _DATA, _FUNCTION, _INSTRUCTION = "data breakpoint", "function breakpoint", "instruction breakpoint"
+_EXCEPTION = "exception"
 _BRACES = re.compile(r"\{([^{}]+)\}")
 _F0 = 32  # number of f0 among the registers that can be watched
 
@@ -59,7 +63,7 @@ class Stops:
             "setFunctionBreakpoints": self._set_functions,
             "setInstructionBreakpoints": self._set_instructions,
             "setDataBreakpoints": self._set_data,
-            "setExceptionBreakpoints": lambda _arguments: {"breakpoints": []},
+            "setExceptionBreakpoints": self._set_exceptions,
             "dataBreakpointInfo": self._data_info,
             "breakpointLocations": self._locations,
         }
@@ -72,7 +76,7 @@ class Stops:
     def reason(self, stop: Stop) -> tuple[str, Message]:
         """Of a stop at a breakpoint: the event's reason, and what more it says."""
         assert stop.breakpoint is not None
-        fallback = "breakpoint" if stop.breakpoint.kind is Access.EXECUTE else _DATA
+        fallback = {Access.EXECUTE: "breakpoint", Access.TRAP: _EXCEPTION}.get(stop.breakpoint.kind, _DATA)
         identifier, kind = self._known.get(stop.breakpoint.number, (0, fallback))
         body: Message = {"hitBreakpointIds": [identifier]} if identifier else {}
         if kind == _DATA and stop.hit is not None:
@@ -83,6 +87,9 @@ class Stops:
             said = (
                 f"{place} changed" if stop.hit.kind is Access.REGISTER else f"{place} {what} {done} by {by}"
             )
+            body |= {"description": said, "text": said}
+        elif kind == _EXCEPTION:
+            said = trap_text(stop)
             body |= {"description": said, "text": said}
         return kind, body
 
@@ -200,6 +207,16 @@ class Stops:
         return {
             "breakpoints": [{"line": n} for n in sorted({line for line, _ in rows if first <= line <= last})]
         }
+
+    def _set_exceptions(self, arguments: Arguments) -> Message:
+        def make(each: Arguments) -> Made:
+            name = filter_name(each)
+            made = self._session.catch_traps(
+                causes_of([name]), condition=self._condition(each), text=name, owner=OWNER
+            )
+            return [made], {}
+
+        return self._replace(_EXCEPTION, _EXCEPTION, chosen_filters(arguments), make)
 
     # --- data ---
 

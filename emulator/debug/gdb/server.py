@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from emulator.debug.commands.catching import trap_text
 from emulator.debug.gdb.connection import Connection
 from emulator.debug.gdb.packets import BAD, NACK, failure
 from emulator.debug.gdb.running import Resume
@@ -178,6 +179,8 @@ class GdbServer:
             connection.send_text(
                 f"the guest has ended: {stop.outcome.reason}, status {stop.outcome.status}\n"
             )
+        if stop.kind is StopKind.CATCHPOINT:
+            connection.send_text(f"{trap_text(stop)}\n")
         if stop.kind is StopKind.IDLE and self._interrupted:
             stop = Stop(StopKind.PAUSED, stop.position, stop.hart)
         return target.stop_reply(stop)
