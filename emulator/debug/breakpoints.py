@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emulator.debug.records import Breakpoint
+from emulator.debug.records import INTERNAL, Breakpoint
 from emulator.engine import Access, Engine
 from emulator.engine.debugging import ALL_HARTS, ANY_SPACE
 from emulator.errors import ReplugError
+
+_INTERNAL_NUMBERS = 1 << 31
+"""The first one; the engine takes 32 bits."""
 
 
 class Breakpoints:
@@ -19,6 +22,7 @@ class Breakpoints:
         self._by_number: dict[int, Breakpoint] = {}
         self._armed: dict[int, tuple[object, ...]] = {}
         self._next = 1
+        self._next_internal = _INTERNAL_NUMBERS
 
     def __iter__(self) -> Iterator[Breakpoint]:
         return iter(list(self._by_number.values()))
@@ -30,8 +34,11 @@ class Breakpoints:
         """The one of that number."""
         return self._by_number.get(number)
 
-    def new_number(self) -> int:
-        """For the next one: numbers are never used twice."""
+    def new_number(self, owner: str) -> int:
+        """For somebody's next one: numbers are never used twice, and users' are without gaps."""
+        if owner == INTERNAL:
+            self._next_internal += 1
+            return self._next_internal - 1
         self._next += 1
         return self._next - 1
 

@@ -58,6 +58,10 @@ class StopKind(enum.Enum):
         return self in (StopKind.EXIT, StopKind.WILD, StopKind.END)
 
 
+INTERNAL = "internal"
+"""Owner of what a move or a search of the past sets for itself, and removes."""
+
+
 @dataclass
 class Breakpoint:
     """A breakpoint, watchpoint or catchpoint, by its number.

@@ -27,7 +27,7 @@ from types import TracebackType
 
 from emulator.debug.backwards import Backwards
 from emulator.debug.causes import Causes
-from emulator.debug.records import Breakpoint, Stop, StopKind
+from emulator.debug.records import INTERNAL, Breakpoint, Stop, StopKind
 from emulator.engine import PAGE_SIZE, Access
 from emulator.errors import ReplugError
 from emulator.token import Edit, Switch, What
@@ -71,7 +71,7 @@ class DebugSession(Backwards):
         if address & 1:
             raise ReplugError(f"{address:#x}: no instruction begins at an odd address")
         breakpoint = Breakpoint(
-            self.breakpoints.new_number(),
+            self.breakpoints.new_number(owner),
             Access.EXECUTE,
             address,
             harts=harts,
@@ -105,7 +105,7 @@ class DebugSession(Backwards):
         place = address if physical else self.engine.translate(hart, address)
         in_ram = place is not None and self.is_ram(place, length)
         breakpoint = Breakpoint(
-            self.breakpoints.new_number(),
+            self.breakpoints.new_number(owner),
             kind,
             place if place is not None and in_ram else address,
             length=length,
@@ -120,7 +120,7 @@ class DebugSession(Backwards):
     def watch_register(self, hart: int, index: int, *, text: str = "", owner: str = "") -> Breakpoint:
         """Stop behind an instruction that changes x0 to x31 or f0 to f31 (32 to 63) of a hart: slow."""
         breakpoint = Breakpoint(
-            self.breakpoints.new_number(),
+            self.breakpoints.new_number(owner),
             Access.REGISTER,
             index,
             harts=frozenset((hart,)),
@@ -141,7 +141,7 @@ class DebugSession(Backwards):
     ) -> Breakpoint:
         """Stop behind a trap with any of these causes, in front of its handler's first instruction."""
         breakpoint = Breakpoint(
-            self.breakpoints.new_number(),
+            self.breakpoints.new_number(owner),
             Access.TRAP,
             causes=causes,
             harts=harts,
@@ -236,7 +236,7 @@ class DebugSession(Backwards):
 
     def last_access(self, address: int, length: int, kind: Access = Access.WRITE, hart: int = 0) -> Stop:
         """To the state in front of the latest access to these bytes, else to the start."""
-        return self.last_hit([self.watch(address, length, kind, hart=hart)])
+        return self.last_hit([self.watch(address, length, kind, hart=hart, owner=INTERNAL)])
 
     def last_change(self, places: list[tuple[int, int]]) -> Stop:
         """To the state in front of the latest write that has changed any of these bytes of RAM (physical
@@ -244,7 +244,7 @@ class DebugSession(Backwards):
         read = self.machine.read_physical
         while True:
             after = [read(*place) for place in places]
-            stop = self.last_hit([self.watch(*place, physical=True) for place in places])
+            stop = self.last_hit([self.watch(*place, physical=True, owner=INTERNAL) for place in places])
             if stop.kind is not StopKind.WATCHPOINT or [read(*place) for place in places] != after:
                 return stop
 
@@ -262,11 +262,11 @@ class DebugSession(Backwards):
     def last_execution(self, *addresses: int, harts: frozenset[int] | None = None) -> Stop:
         """To the latest state before now in which a hart is about to execute at any of these virtual
         addresses, else to the start."""
-        return self.last_hit([self.break_at(address, harts=harts) for address in addresses])
+        return self.last_hit([self.break_at(address, harts=harts, owner=INTERNAL) for address in addresses])
 
     def last_trap(self, hart: int, causes: Causes) -> Stop:
         """To the state in front of the latest trap of a hart with any of these causes, else to the start."""
-        return self.last_hit([self.catch_traps(causes, harts=frozenset((hart,)))])
+        return self.last_hit([self.catch_traps(causes, harts=frozenset((hart,)), owner=INTERNAL)])
 
     # --- edits ---
 

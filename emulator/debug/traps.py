@@ -9,7 +9,7 @@ itself is followed into its handler: it may well not come back.
 
 from __future__ import annotations
 
-from emulator.debug.records import Breakpoint, Stop, StopKind
+from emulator.debug.records import INTERNAL, Breakpoint, Stop, StopKind
 from emulator.debug.session import DebugSession
 
 _SP = 2
@@ -55,7 +55,9 @@ def back_over_traps(session: DebugSession, hart: int) -> Stop:
         vector = engine.get_csr(hart, _TVEC[handler]) or 0
         entries = [vector & ~3] + [(vector & ~3) + 4 * n for n in _INTERRUPTS if vector & 3 == 1]
         condition, only = f"$sp == {sp} && ({places})", frozenset((hart,))
-        wanted = [session.break_at(entry, harts=only, condition=condition) for entry in entries]
+        wanted = [
+            session.break_at(entry, harts=only, condition=condition, owner=INTERNAL) for entry in entries
+        ]
         stop = run_to(session, wanted, backwards=True)
         if stop.kind is not StopKind.STEP:
             return stop
@@ -81,7 +83,7 @@ def _behind(
 ) -> list[Breakpoint]:
     """Where what was interrupted at an instruction may go on: there, or behind it."""
     places = [pc + length & (1 << 64) - 1 for length in _LENGTHS]
-    return [session.break_at(place, harts=harts, condition=condition) for place in places]
+    return [session.break_at(place, harts=harts, condition=condition, owner=INTERNAL) for place in places]
 
 
 def _sp(session: DebugSession, hart: int) -> int:

@@ -90,7 +90,8 @@ def test_what_runs_is_stopped_while_the_screen_lives(program: Path) -> None:
 def test_the_whole_screen(program: Path) -> None:
     async def play(screen: Screen) -> None:
         await screen.press("d")
-        await screen.enter("until leaf")
+        await screen.enter("tbreak leaf")
+        await screen.enter("continue")
         shown = [line.rstrip() for line in screen.lines()]
         assert re.fullmatch(r"   all ├─+▼ +BREAKPOINT  \d+", shown[0]), shown[0]
         assert re.fullmatch(r"\*>0  M █+ +leaf  addi a0, a0, 1", shown[1]), shown[1]
@@ -98,7 +99,7 @@ def test_the_whole_screen(program: Path) -> None:
         assert shown[3].startswith("╭─ Code  leaf ─") and "Registers of hart 0" in shown[3]
         assert any(re.match(r"│leaf: ", line) for line in shown)
         assert "Output Console Stack Backtrace Descriptors" in screen.text()
-        assert any(line.startswith("│> until leaf") for line in shown)
+        assert any(line.startswith("│> continue") for line in shown)
         assert shown[-1].startswith("s step  n next")
         assert all(len(line) <= SIZE[0] for line in shown)
 

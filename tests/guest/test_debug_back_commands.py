@@ -126,6 +126,37 @@ def _symbol(interpreter: Interpreter, name: str) -> int:
     return symbol.address
 
 
+PLAIN = """
+        la s0, spot
+    again:
+        addi s1, s1, 1
+        sd s1, 0(s0)
+    behind:
+        addi s2, s2, 1
+        j again
+    nowhere:
+        nop
+        .data
+        .balign 8
+    spot: .dword 0
+"""
+
+
+def test_what_commands_set_for_themselves_takes_no_number_and_does_not_stay(guest: Guest) -> None:
+    said: list[str] = []
+    with DebugSession(open_image(guest(PLAIN)), MachineOptions(harts=1)) as session:
+        interpreter = Interpreter(session, Symbols(session.machine.image), said.append)
+        for command in ("until behind", "nexti", "reverse-nexti", "last write spot", "last exec again"):
+            interpreter.execute(command)
+        interpreter.execute("break again")
+        assert said[-1].startswith("breakpoint 1 at ")
+        interpreter.execute("until nowhere")
+        assert "breakpoint 1" in "".join(said[-2:])  # which comes first
+        interpreter.execute("tbreak behind")
+        assert said[-1].startswith("breakpoint 2 at ")
+        assert [each.number for each in session.breakpoints] == [1, 2]
+
+
 @pytest.mark.parametrize("kind", ["step", "next", "stepi", "nexti"])
 def test_steps_are_undone_one_by_one(guest: Guest, kind: str) -> None:
     options = MachineOptions(harts=HARTS, quantum=50)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from emulator.debug.frames import stack
-from emulator.debug.records import Stop, StopKind
+from emulator.debug.records import INTERNAL, Stop, StopKind
 from emulator.debug.traps import back_over_traps, out_of_trap, over_traps, run_to, same_thread
 from emulator.errors import ReplugError
 
@@ -90,7 +90,9 @@ def back_over(interpreter: Interpreter) -> Stop:
         return stop
     for length in (4, 2):  # did a call return to where it was?
         if _call_length(interpreter, pc - length) == length:
-            return run_to(session, [session.break_at(pc - length, condition=thread)], backwards=True)
+            return run_to(
+                session, [session.break_at(pc - length, condition=thread, owner=INTERNAL)], backwards=True
+            )
     return stop
 
 
@@ -111,9 +113,9 @@ def back_out(interpreter: Interpreter) -> Stop:
         frames = stack(session, interpreter.symbols, hart, 2).frames
         sp = frames[1].sp if len(frames) > 1 and frames[1].how != "trap" else None
         if sp is None:
-            entry = session.break_at(start, harts=frozenset((hart,)))
+            entry = session.break_at(start, harts=frozenset((hart,)), owner=INTERNAL)
         else:
-            entry = session.break_at(start, condition=same_thread(session, hart, sp))
+            entry = session.break_at(start, condition=same_thread(session, hart, sp), owner=INTERNAL)
         stop = run_to(session, [entry], backwards=True)
         if stop.kind is not StopKind.STEP:
             return stop
@@ -124,11 +126,11 @@ def back_out(interpreter: Interpreter) -> Stop:
 def _back_in_frame(interpreter: Interpreter, address: int, sp: int) -> Stop:
     """Forward until the thread is there with that stack pointer; other breakpoints stop it as well."""
     session, hart = interpreter.session, interpreter.hart
-    here = session.break_at(address, harts=frozenset((hart,)), condition=f"$sp >= {sp}")
+    here = session.break_at(address, harts=frozenset((hart,)), condition=f"$sp >= {sp}", owner=INTERNAL)
     others = frozenset(range(session.machine.harts)) - {hart}
     if not others:
         return run_to(session, [here])
-    there = session.break_at(address, harts=others, condition=same_thread(session, hart, sp))
+    there = session.break_at(address, harts=others, condition=same_thread(session, hart, sp), owner=INTERNAL)
     return run_to(session, [here, there])
 
 

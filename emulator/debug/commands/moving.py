@@ -17,7 +17,8 @@ from emulator.debug.commands.calls import (
     over,
 )
 from emulator.debug.commands.registry import command
-from emulator.debug.records import Stop, StopKind
+from emulator.debug.records import INTERNAL, Stop, StopKind
+from emulator.debug.traps import run_to
 from emulator.errors import ReplugError
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ def _continue(interpreter: Interpreter, _rest: str) -> None:
 )
 def _until(interpreter: Interpreter, rest: str) -> None:
     session = interpreter.session
-    for address in interpreter.places(rest):
-        session.break_at(address, temporary=True, text=rest)
-    interpreter.report(session.run())
+    wanted = [session.break_at(address, owner=INTERNAL) for address in interpreter.places(rest)]
+    interpreter.report(run_to(session, wanted))
 
 
 @command("run-for", group=FORWARD, usage="N", help="So many steps of all harts.")

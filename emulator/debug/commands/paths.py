@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from emulator.debug.commands.registry import command
-from emulator.debug.records import Stop
+from emulator.debug.records import INTERNAL, Stop
 from emulator.errors import ReplugError
 from toolchain.image import PATH_BEGIN, PATH_END
 
@@ -26,7 +26,7 @@ def _step_path(interpreter: Interpreter, move: Callable[[], Stop]) -> None:
             borders.setdefault(note.address, []).append(f"path {note.name} {what} here")
     if not borders:
         raise ReplugError("the image declares no paths")
-    made = [session.break_at(address, harts=harts) for address in borders]
+    made = [session.break_at(address, harts=harts, owner=INTERNAL) for address in borders]
     try:
         stop = move()
     finally:

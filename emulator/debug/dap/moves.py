@@ -14,7 +14,7 @@ from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.dap.arguments import Arguments, number, table, text
 from emulator.debug.dap.messages import Message
 from emulator.debug.dap.places import Places
-from emulator.debug.records import Stop, StopKind
+from emulator.debug.records import INTERNAL, Stop, StopKind
 from emulator.debug.sources import Sources
 from emulator.errors import ReplugError
 
@@ -168,7 +168,9 @@ class Moves:
         holds = condition is None or self._interpreter.evaluator.value(condition, hart) != 0
         if session.engine.get_pc(hart) == entry and holds:
             return replace(session.stop, kind=StopKind.STEP, breakpoint=None, hart=hart)
-        stop = session.last_hit([session.break_at(entry, harts=frozenset((hart,)), condition=condition)])
+        stop = session.last_hit(
+            [session.break_at(entry, harts=frozenset((hart,)), condition=condition, owner=INTERNAL)]
+        )
         if stop.kind is StopKind.START:
             session.goto(here.step)
             raise ReplugError(f"this run never came to {self._symbols.name(entry)}, the function's beginning")
