@@ -200,3 +200,11 @@ void careful_forget(hart *h)
     h->careful = false;
     border_stand(h, false);
 }
+
+/* Code that has been stored to is what harts fetch from now on; outside a run. */
+void replug_sync_code(replug_machine *machine)
+{
+    for (uint32_t i = 0; i < machine->config.harts; i++)
+        careful_forget(&machine->harts[i]);
+    shadow_sync(machine);
+}

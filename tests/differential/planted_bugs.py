@@ -99,14 +99,14 @@ _PIECES = REPLAY + "test_in_pieces_watched_gone_back_in_and_loaded"
 _BYTES = STATE + "test_each_byte_of_the_harts"
 
 SAME_RUN = (
-    Bug("a slice does not say that it ended in an exception", "machine.c",
+    Bug("a slice does not say that it ended in an exception", "schedule.c",
         "h->excepted_at == h->retired ? SLICE_EXCEPTED : 0)", "h->excepted_at == h->retired ? 0 : 0)",
         (_SINGLE,)),
-    Bug("looking at a machine that sleeps changes it", "machine.c",
+    Bug("looking at a machine that sleeps changes it", "rounds.c",
         "                return REPLUG_STOP_IDLE; /*",
         "                return machine->rounds++, REPLUG_STOP_IDLE; /*",
         (_PIECES,)),
-    Bug("an interrupt is looked for at the end of a run, too", "machine.c",
+    Bug("an interrupt is looked for at the end of a run, too", "rounds.c",
         "!h->inside)\n            return REPLUG_STOP_LIMIT;",
         "!h->inside)\n            return trap_take_interrupt(h), REPLUG_STOP_LIMIT;",
         (REPLAY + "test_cut_where_interrupts_are_pending",)),
@@ -185,7 +185,7 @@ TRAPPING = (
     Bug("an xret leaves the reservation", "trap.c",
         "    h->reservation.physical = ~0ull;\n    h->repeated_traps = 0;\n", "    h->repeated_traps = 0;\n",
         (_LOST,)),
-    Bug("another hart's slice leaves the reservation", "machine.c",
+    Bug("another hart's slice leaves the reservation", "rounds.c",
         "h->reservation.physical = ~0ull; /* another hart", "h->reservation.width += 0; /* another hart",
         (RESERVATIONS + "test_another_hart_has_run",)),
     Bug("an SC leaves the reservation", "emulate.c",
@@ -194,10 +194,10 @@ TRAPPING = (
 )  # fmt: skip
 
 OBSERVING = (
-    Bug("time goes backwards between harts", "machine.c",
+    Bug("time goes backwards between harts", "rounds.c",
         "    return machine->time_read;\n}", "    return now;\n}",
         (TIME + "test_time_never_goes_backwards_between_harts",)),
-    Bug("time is one instruction ahead", "machine.c",
+    Bug("time is one instruction ahead", "rounds.c",
         "(mine ? h->retired - h->slice_base : 0)", "(mine ? h->retired - h->slice_base + 1 : 0)",
         (TIME + "test_an_instruction_reads_the_time_before_it",)),
     Bug("marks are not taken back at a cut", "blocks.c",
@@ -347,7 +347,7 @@ SLICES = (
         (_BORDERS + "test_csrs_of_floating_point_are_a_border",)),
     Bug("no border behind an access to a device", "loadstore.c",
         "        border_stand(h, true);\n", "        border_stand(h, false);\n", (_RULE,)),
-    Bug("a run with a limit ends inside a stretch", "machine.c",
+    Bug("a run with a limit ends inside a stretch", "rounds.c",
         "allowed == 0 && !h->inside)", "allowed == 0)",
         (_WATCH + "test_the_run_is_the_same_with_and_without",)),
     Bug("a stop inside a stretch makes a border", "careful.c",
@@ -362,7 +362,7 @@ SLICES = (
     Bug("a slice that is due takes a fetch that fails along", "hart.c",
         " || slice_is_due(h) || breakpoint", " || breakpoint",
         (_BORDERS + "test_a_slice_that_is_due_ends_in_front_of_a_fetch_that_fails",)),
-    Bug("an event cuts the round in which it is made", "machine.c",
+    Bug("an event cuts the round in which it is made", "rounds.c",
         "machine->turn == 0 && !machine->in_slice && machine->time", "machine->time",
         (_BORDERS + "test_an_event_that_falls_into_a_round_is_due_at_its_end",)),
     Bug("a page is read when Unicorn translates ahead", "translate.c",
