@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The engine: compiled, exact, deterministic.  The only part of Replug that knows of Unicorn."""
 
-from emulator.engine.native import MAX_MODELS, NO_LIMIT, PAGE_SIZE, PAGE_TOUCHED, Engine, unicorn_version
+from emulator.engine.native import NO_LIMIT, PAGE_TOUCHED, Engine, unicorn_version
 from emulator.engine.records import (
     EXTENSIONS,
     KINDS,
+    MAX_MODELS,
+    PAGE_SIZE,
     Access,
     Caches,
     CallEdge,

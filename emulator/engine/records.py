@@ -7,6 +7,9 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+PAGE_SIZE = 4096
+MAX_MODELS = 6
+
 
 class StopReason(enum.IntEnum):
     """Why `Engine.run` came back (`enum replug_stop`)."""
