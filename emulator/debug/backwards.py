@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from emulator.debug.forward import HITS, Forward
 from emulator.debug.lanes import Cell, Samples, Window
 from emulator.debug.records import Breakpoint, Stop, StopKind
-from emulator.debug.run import HITS, Run
 from emulator.engine import Access, Hit
 from emulator.errors import ReplugError
 
 
-class Backwards(Run):
+class Backwards(Forward):
     """A run that can be gone back in."""
 
     def goto(self, step: int) -> Stop:

@@ -17,7 +17,8 @@ Every state has a name (Position). The machine stands at exactly the same states
 going back restores a checkpoint and runs from there, with what came from outside (timeline.py) repeated.
 What leaves the machine happens once (outside.py): it is not done again when the past is run again.
 
-run.py has the way forward, backwards.py the ways back. All is called from one thread, but `pause`.
+run.py has what is kept of a run, forward.py the way forward, backwards.py the ways back. All is called from
+one thread, but `pause`.
 """
 
 from __future__ import annotations
