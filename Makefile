@@ -43,7 +43,7 @@ lint: $(VENV)/.test-installed  ## formatting, lint, types
 
 tools:                  ## Debian packages that some tests compare with (needs root)
 	apt-get update -qq
-	apt-get install -y -qq --no-install-recommends qemu-system-misc gdb-multiarch lldb gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf device-tree-compiler valgrind chromium llvm opensbi u-boot-qemu
+	apt-get install -y -qq --no-install-recommends qemu-system-misc qemu-utils gdb-multiarch lldb gcc-riscv64-unknown-elf binutils-riscv64-unknown-elf device-tree-compiler valgrind chromium llvm opensbi u-boot-qemu
 
 baseline: install       ## write tests/baselines/paper.json anew: the paper's paths, to the instruction
 	$(BIN)/replug cycles --quiet --save tests/baselines/paper.json -o /dev/null

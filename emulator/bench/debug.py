@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the debugger costs: steps back and searches of the past on our kernel, and GDB (gdb.py).
+"""What the debugger costs: steps back and searches of the past on our kernel, and GDB (gdb.py,
+reverse.py).
 
 Times are a user's: of the clock. Four harts run the programs of the report.
 """
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
-from emulator.bench import gdb
+from emulator.bench import gdb, reverse
 from emulator.bench import program as programs
 from emulator.bench.engine import Benchmark, Settings
 from emulator.bench.row import Row, Wanted, alone
@@ -190,4 +191,5 @@ BENCHMARKS = (
         )
     ),
     *gdb.BENCHMARKS,
+    *reverse.BENCHMARKS,
 )

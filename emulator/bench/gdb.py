@@ -25,13 +25,13 @@ from emulator.bench.row import Row, Wanted, compared
 from emulator.debug.gdb.packets import Reader, frame
 from emulator.errors import ReplugError
 
-_QEMU, _GDB = "qemu-system-riscv64", "gdb-multiarch"
+QEMU, _GDB = "qemu-system-riscv64", "gdb-multiarch"
 _PEER = "QEMU's gdbstub, -icount shift=0"
 _PACKETS = 2_000  # of one kind in a measurement
 _STEPS = 1_000  # of GDB itself
 _JUDGED_HERE, _JUDGED_BY_GDB = 20_000, 300  # hits of a point whose condition the server judges, or GDB
 _ITERATIONS = 1 << 30
-_AS_FAST = Wanted(1.0)
+AS_FAST = Wanted(1.0)
 
 Measure = Callable[[int], float]
 """From the port of a server to a rate."""
@@ -41,7 +41,7 @@ Measure = Callable[[int], float]
 
 
 @contextmanager
-def _ours(elf: Path) -> Iterator[int]:
+def our_server(elf: Path) -> Iterator[int]:
     """The port at which our server waits."""
     server = subprocess.Popen(
         [sys.executable, "-m", "emulator.cli.main", "debug", str(elf), "--gdb", "0"],
@@ -61,13 +61,18 @@ def _ours(elf: Path) -> Iterator[int]:
         server.communicate()
 
 
+def free_port() -> int:
+    """One that nobody listens at now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def _qemus(elf: Path) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [
-            _QEMU, "-M", "virt", "-bios", "none", "-nographic", "-icount", "shift=0", "-S",
+            QEMU, "-M", "virt", "-bios", "none", "-nographic", "-icount", "shift=0", "-S",
             "-gdb", f"tcp:127.0.0.1:{port}", "-kernel", str(elf),
         ],
         stdin=subprocess.DEVNULL,
@@ -89,18 +94,18 @@ def _beside_qemu(name: str, unit: str, ours: Callable[[Path], Measure], theirs: 
         program = programs.WATCHED
         elf.write_bytes(programs.elf_file(program, _ITERATIONS, ending=programs.END_ASLEEP, expected=0))
         for _ in range(min(settings.repetitions, 3)):
-            with _ours(elf) as port:
+            with our_server(elf) as port:
                 our_rate = ours(elf)(port)
             with _qemus(elf) as port:
                 their_rate = theirs(elf)(port)
             pairs.append((our_rate, their_rate))
-    return compared(name, unit, pairs, _PEER, wanted=_AS_FAST)
+    return compared(name, unit, pairs, _PEER, wanted=AS_FAST)
 
 
 # --- packets ---
 
 
-class _Client:
+class Client:
     """As much of GDB as it takes to ask."""
 
     def __init__(self, port: int) -> None:
@@ -121,6 +126,7 @@ class _Client:
         self.ask(b"QStartNoAckMode")
 
     def ask(self, payload: bytes) -> bytes:
+        """The reply to a packet."""
         self._socket.sendall(b"+" + frame(payload))
         while True:
             data = self._socket.recv(1 << 16)
@@ -131,6 +137,7 @@ class _Client:
                     return item
 
     def close(self) -> None:
+        """Hang up."""
         self._socket.close()
 
 
@@ -138,7 +145,7 @@ def _packets(name: str, payload: bytes, settings: Settings) -> Row:
     count = max(int(_PACKETS * settings.scale), 10)
 
     def measure(port: int) -> float:
-        client = _Client(port)
+        client = Client(port)
         try:
             client.ask(b"vCont?")
             started = time.perf_counter()
@@ -204,7 +211,9 @@ def _conditional(name: str, point: str, ours: int, settings: Settings) -> Row:
     )
 
 
-def _without(*tools: str) -> Callable[[], str | None]:
+def without(*tools: str) -> Callable[[], str | None]:
+    """Says which of these is missing."""
+
     def missing() -> str | None:
         return next((f"{tool} is not installed" for tool in tools if not shutil.which(tool)), None)
 
@@ -213,22 +222,22 @@ def _without(*tools: str) -> Callable[[], str | None]:
 
 BENCHMARKS = (
     *(
-        Benchmark(name, partial(_packets, name, payload), _without(_QEMU))
+        Benchmark(name, partial(_packets, name, payload), without(QEMU))
         for name, payload in (
             ("GDB packets: step", b"vCont;s:1"),
             ("GDB packets: registers", b"g"),
             ("GDB packets: 64 bytes", b"m80000000,40"),
         )
     ),
-    Benchmark("GDB stepi", partial(_own_steps, "GDB stepi"), _without(_QEMU, _GDB)),
+    Benchmark("GDB stepi", partial(_own_steps, "GDB stepi"), without(QEMU, _GDB)),
     Benchmark(
         "GDB break if",
         partial(_conditional, "GDB break if", "break passed", _JUDGED_HERE),
-        _without(_QEMU, _GDB),
+        without(QEMU, _GDB),
     ),
     Benchmark(
         "GDB awatch if",
         partial(_conditional, "GDB awatch if", "awatch *(long*)&watched", _JUDGED_BY_GDB),
-        _without(_QEMU, _GDB),
+        without(QEMU, _GDB),
     ),
 )
