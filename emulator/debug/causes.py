@@ -61,20 +61,25 @@ def causes_of(words: list[str]) -> Causes:
     ReplugError for what is none, with all names.
     """
     found = Causes()
-    for word in words or ["faults"]:
-        found |= _cause(word)
+    for name in full_names(words):
+        found |= NAMES[name] if name in NAMES else _exceptions(int(name))
     return found
 
 
-def _cause(word: str) -> Causes:
+def full_names(words: list[str]) -> list[str]:
+    """The same words, nothing abbreviated."""
+    return [_full_name(word) for word in words or ["faults"]]
+
+
+def _full_name(word: str) -> str:
     text = word.lower().replace("-", "_")
     if text.isdecimal():
         if int(text) >= _CODES:
             raise ReplugError(f"{word}: codes of exceptions are 0 to {_CODES - 1}")
-        return _exceptions(int(text))
+        return next((name for name in NAMES if NAMES[name] == _exceptions(int(text))), text)
     matching = [text] if text in NAMES else [name for name in NAMES if name.startswith(text)]
     if len(matching) == 1:
-        return NAMES[matching[0]]
+        return matching[0]
     if matching:
         raise ReplugError(f"{word}: could be any of {', '.join(matching)}")
     raise ReplugError(f"{word}: no cause of a trap (there are: {', '.join(NAMES)})")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Machine, MachineOptions, ReplugError
-from emulator.debug.causes import GROUPS, NAMES, Causes, causes_of
+from emulator.debug.causes import GROUPS, NAMES, Causes, causes_of, full_names
 from emulator.debug.commands.interpreter import Interpreter
 from emulator.debug.records import Stop, StopKind
 from emulator.debug.session import DebugSession
@@ -155,7 +155,7 @@ def test_commands(traps: Path) -> None:
         interpreter.execute("catch interrupt hart 0")
         interpreter.execute("info breakpoints")
         assert said[-2:] == [
-            "  1  catch     illegal load-access  hits 0  if $s3 > 2, hart 1",
+            "  1  catch     illegal_instruction load_access_fault  hits 0  if $s3 > 2, hart 1",
             "  2  catch     interrupts  hits 0  hart 0",
         ]
         interpreter.execute("disable 1")
@@ -185,6 +185,17 @@ def test_commands(traps: Path) -> None:
         interpreter.execute("last trap store_page_fault")
         assert said[-1] == "hart 1 has taken no store_page_fault since the start of the run"
         assert session.position.step == 2000
+        assert (
+            interpreter.complete("catch sto").texts
+            == (
+                "store_access_fault",
+                "store_address_misaligned",
+                "store_page_fault",
+            )
+            or interpreter.complete("catch sto").common == "store_"
+        )
+        assert interpreter.complete("catch us").texts == ()  # `user` is a symbol
+        assert "user" in interpreter.complete("catch syscall if us").texts
         for wrong in (
             "catch nonsense",
             "catch s",
@@ -199,6 +210,7 @@ def test_commands(traps: Path) -> None:
 
 def test_names() -> None:
     assert causes_of(["13", "15"]) == causes_of(["load_page_fault", "store-page"])
+    assert full_names(["13", "24", "store-pa"]) == ["load_page_fault", "24", "store_page_fault"]
     assert causes_of([]) == GROUPS["faults"] and not causes_of([]).exceptions >> ECALL & 1
     assert causes_of(["supervisor_t"]) == Causes(0, 1 << 5)
     assert causes_of(["page_faults"]).exceptions == 1 << 12 | 1 << 13 | 1 << 15

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emulator.debug.causes import GROUPS, NAMES, causes_of
+from emulator.debug.causes import GROUPS, NAMES, causes_of, full_names
 from emulator.debug.commands.registry import command
 from emulator.debug.commands.stopping import GROUP, chosen_hart
 from emulator.debug.records import Stop
@@ -33,13 +33,11 @@ def _catch(interpreter: Interpreter, rest: str) -> None:
     words, condition = split_condition(rest)
     found = _HART.search(words)
     harts = frozenset((chosen_hart(interpreter, found[1]),)) if found else None
-    names = cause_words(words[: found.start()] if found else words)
+    names = full_names(cause_words(words[: found.start()] if found else words))
     causes = causes_of(names)
     if condition is not None:
         interpreter.evaluator.check(condition, interpreter.hart)
-    made = interpreter.session.catch_traps(
-        causes, harts=harts, condition=condition, text=" ".join(names) or "faults"
-    )
+    made = interpreter.session.catch_traps(causes, harts=harts, condition=condition, text=" ".join(names))
     interpreter.say(f"catchpoint {made.number}: {made.text}")
 
 

@@ -28,6 +28,7 @@ _WORDS = {
     "catch": ("trap", "interrupt", "hart", "if", *NAMES),
     "info registers": ("all",),
 }
+_NO_SYMBOLS = ("catch",)  # but in a condition
 _MOST_SYMBOLS = 200
 
 
@@ -77,6 +78,8 @@ def candidates(interpreter: Interpreter, line: str) -> Candidates:
         return _of(found.start(), _WORDS.get(command, ()))
     if command == "info registers":
         return _beginning(line, found.start(), [each.name for each in interpreter.evaluator.registers.all])
+    if command in _NO_SYMBOLS and " if " not in begun:
+        return _beginning(line, found.start(), _WORDS[command])
     known_words = [each for each in _WORDS.get(command, ()) if each.startswith(word)]
     return _of(found.start(), [*known_words, *interpreter.symbols.starting_with(word)[:_MOST_SYMBOLS]])
 
