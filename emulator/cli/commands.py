@@ -111,6 +111,20 @@ def _usage(error: click.ClickException) -> str:
 
 def run(arguments: Sequence[str] | None) -> int:
     """The exit status of a command line (None: sys.argv's)."""
+    status = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _seen_enough()
+    except OSError as error:
+        if status != CANNOT_RUN:  # else it has been said, or worse has
+            _complain(error.strerror or str(error))
+        _drop_stdout()
+        return CANNOT_RUN
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         # Not replug.main(): that has its own ideas of Ctrl-C and of broken pipes.
         given = sys.argv[1:] if arguments is None else list(arguments)
@@ -149,9 +163,14 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def _seen_enough() -> int:
-    """The status when whoever read our output is gone. Python would complain again as it closes stdout."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    """The status when whoever read our output is gone."""
+    _drop_stdout()
     return BROKEN_PIPE
+
+
+def _drop_stdout() -> None:
+    """What is still in the buffer goes nowhere: Python would complain again as it closes stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _where(error: Exception) -> str:

@@ -39,8 +39,9 @@ def test_closed_streams_do_no_harm(guest: Guest, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="the host has no /dev/full")
 @pytest.mark.parametrize("command", ["--help", "disasm 0100", "asm nop"])
-def test_a_full_stdout(command: str) -> None:
-    done = shell('"$@" >/dev/full', *command.split())
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_stdout(command: str, unbuffered: str) -> None:
+    done = shell('"$@" >/dev/full', *command.split(), PYTHONUNBUFFERED=unbuffered)
     assert one_line(done) == "replug: No space left on device\n"
 
 
